@@ -1,0 +1,1 @@
+"""Real images: one source a file, and the fingerprint of their content."""
