@@ -1,0 +1,80 @@
+"""What the network predicts, as one linear map: x_0 = c_skip x + c_out network(c_in x, label).
+
+Every parametrisation of the field is of this form (Karras et al. 2022, arXiv 2206.00364, eq. 7, here for any path
+x = alpha x_0 + sigma eps), so samplers see predictions of x_0 only. alpha and sigma are scalars or arrays of one shape.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LABEL_RANGE = 5.0  # |label| is clipped here, at sigma / alpha = exp(-20) and exp(20): data itself has label -5
+
+
+class Prediction(Enum):
+    """The network's target: the noise (DDPM), the image, the velocity (Salimans & Ho 2022, arXiv 2202.00512,
+    appendix D) or EDM's mix, which has unit variance at every noise level.
+    """
+
+    EPSILON = "epsilon"
+    X0 = "x0"
+    V = "v"
+    EDM = "edm"
+
+
+def preconditioning(
+    prediction: Prediction, alpha: Array | float, sigma: Array | float, sigma_data: float = 1.0
+) -> tuple[Array, Array, Array]:
+    """(c_skip, c_out, c_in). `sigma_data` is the standard deviation of the data.
+
+    c_in gives the network's input unit variance; on a variance-preserving path with sigma_data = 1 it is 1. EPSILON
+    needs alpha > 0.
+    """
+    alpha, sigma = np.asarray(alpha, np.float64), np.asarray(sigma, np.float64)
+    total = np.hypot(alpha * sigma_data, sigma)
+    c_in = 1 / total
+    match prediction:
+        case Prediction.EPSILON:
+            return 1 / alpha, -sigma / alpha, c_in
+        case Prediction.X0:
+            return np.zeros_like(alpha), np.ones_like(alpha), c_in
+        case Prediction.V:
+            radius = np.hypot(alpha, sigma)
+            return alpha / radius**2, -sigma / radius, c_in
+        case Prediction.EDM:
+            return sigma_data**2 * alpha / total**2, sigma * sigma_data / total, c_in
+
+
+def target_weights(prediction: Prediction, alpha: Array | float, sigma: Array | float, sigma_data: float = 1.0) -> tuple[Array, Array]:
+    """(a, b) such that the network's target is a x_0 + b eps.
+
+    It is (x_0 - c_skip x) / c_out with the cancellation done by hand. The squared error on this target, unweighted, is
+    DDPM's simple loss for EPSILON and EDM's loss (eq. 8 with lambda = 1 / c_out^2) for EDM.
+    """
+    alpha, sigma = np.asarray(alpha, np.float64), np.asarray(sigma, np.float64)
+    zero, one = np.zeros_like(alpha), np.ones_like(alpha)
+    match prediction:
+        case Prediction.EPSILON:
+            return zero, one
+        case Prediction.X0:
+            return one, zero
+        case Prediction.V:
+            radius = np.hypot(alpha, sigma)
+            return -sigma / radius, alpha / radius
+        case Prediction.EDM:
+            total = np.hypot(alpha * sigma_data, sigma)
+            return sigma / (sigma_data * total), -alpha * sigma_data / total
+
+
+def label(alpha: Array | float, sigma: Array | float) -> Array:
+    """What the network is told about the noise level: ln(sigma / alpha) / 4, EDM's c_noise (Table 1), in [-5, 5].
+
+    It depends on the log-SNR alone, so a network does not care which path it is sampled on.
+    """
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log(np.divide(sigma, alpha)) / 4, -LABEL_RANGE, LABEL_RANGE)

@@ -1,0 +1,1 @@
+"""Samplers: immutable values that say how images are drawn."""
