@@ -2,8 +2,74 @@
 
 from __future__ import annotations
 
+from genbench import tasks
+from genbench.diffusion import grids, guidance, schedules
+from genbench.features.options import InceptionOptions
+from genbench.metrics.options import InceptionScoreOptions, PRDCOptions
 from genbench.registry import Registry
+from genbench.samplers.diffusion import DDIM, Ancestral, Euler, Heun
+from genbench.samplers.one_shot import OneShot
+from genbench.samplers.raster import Raster
 
 
 def genbench_register(registry: Registry) -> None:
     """Add the core's samplers, schedules, grids, guidance, tasks, datasets, features, metrics and trackers."""
+    _values(registry)
+    _components(registry)
+
+
+def _values(registry: Registry) -> None:
+    value = registry.value
+    value("sampler", "one_shot", OneShot, summary="one forward pass; truncation trades diversity for quality")
+    value("sampler", "raster", Raster, summary="pixel after pixel, at a temperature, with cached activations")
+    value("sampler", "ancestral", Ancestral, summary="DDPM's stochastic sampler (Ho et al. 2020)")
+    value("sampler", "ddim", DDIM, summary="DDIM, deterministic at eta 0 (Song et al. 2021)")
+    value("sampler", "euler", Euler, summary="Euler's method on the probability-flow ODE")
+    value("sampler", "heun", Heun, summary="Heun's second-order method (Karras et al. 2022), two calls a step")
+    value("schedule", "linear_alpha_bar", schedules.LinearAlphaBar, summary="alpha_bar linear in t")
+    value("schedule", "linear_beta", schedules.LinearBeta, summary="beta linear in t (DDPM)")
+    value("schedule", "cosine", schedules.Cosine, summary="alpha_bar a squared cosine (Nichol & Dhariwal 2021)")
+    value("schedule", "edm", schedules.EDM, summary="variance exploding, alpha = 1 (Karras et al. 2022)")
+    value("grid", "uniform_time", grids.UniformTime, summary="times evenly spaced in t")
+    value("grid", "uniform_log_snr", grids.UniformLogSNR, summary="times evenly spaced in log-SNR")
+    value("grid", "karras", grids.Karras, summary="noise levels evenly spaced in sigma^(1/rho)")
+    value("guidance", "none", guidance.NoGuidance, summary="the conditional prediction alone")
+    value("guidance", "classifier_free", guidance.ClassifierFree, summary="away from the unconditional prediction")
+    value("task", "unconditional", tasks.Unconditional, summary="any image of the dataset")
+    value("task", "class_conditional", tasks.ClassConditional, summary="images of given classes")
+
+
+def _components(registry: Registry) -> None:
+    add = registry.component
+    add("dataset", "digits", "genbench.data.digits:load", summary="scikit-learn's 1,797 real 8x8 digits, 17 levels")
+    add("features", "pixels", "genbench.features.pixels:Pixels", summary="the pixels themselves")
+    add("features", "digits", "genbench.features.digits:Digits", summary="a small digits classifier, 64 features")
+    add(
+        "features",
+        "inception",
+        "genbench.features.inception:Inception",
+        InceptionOptions,
+        summary="torch-fidelity's Inception-v3: the features that FID is defined with",
+    )
+    add(
+        "metrics",
+        "frechet_distance",
+        "genbench.metrics.frechet:FrechetDistance",
+        summary="Fréchet distance; FID with Inception",
+    )
+    add(
+        "metrics",
+        "kid",
+        "genbench.metrics.kid:KernelDistance",
+        summary="unbiased polynomial MMD^2 (KID with Inception)",
+    )
+    add(
+        "metrics",
+        "inception_score",
+        "genbench.metrics.inception_score:InceptionScore",
+        InceptionScoreOptions,
+        summary="confident and varied class predictions",
+    )
+    add("metrics", "prdc", "genbench.metrics.prdc:PRDC", PRDCOptions, summary="precision, recall, density, coverage")
+    add("metrics", "vendi_score", "genbench.metrics.vendi:VendiScore", summary="effective number of distinct images")
+    add("tracking", "none", "genbench.tracking.none:NoTracker", summary="records stay in the results folder")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
 
 import pluggy
 
@@ -37,9 +37,11 @@ class Plugins:
     registry: Registry
     statuses: tuple[PluginStatus, ...]
 
-    def status(self, name: str) -> PluginStatus:
-        """The status of one plugin by name."""
-        return next(status for status in self.statuses if status.name == name)
+    def version(self, provider: str) -> str:
+        """The installed version of the plugin (by entry-point name) or, for "genbench", of the core."""
+        if provider == "genbench":
+            return version("genbench")
+        return next(status.version for status in self.statuses if status.name == provider)
 
 
 @lru_cache(maxsize=1)
@@ -57,9 +59,9 @@ def load_plugins() -> Plugins:
 
 
 def _load(registry: Registry, point: EntryPoint, blocked: set[str]) -> PluginStatus:
-    distribution, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+    distribution, release = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
     if point.name in blocked:
-        return PluginStatus(point.name, point.value, distribution, version, "blocked", "named in GENBENCH_DISABLE")
+        return PluginStatus(point.name, point.value, distribution, release, "blocked", "named in GENBENCH_DISABLE")
     # One manager a plugin: a misspelt hook or a failing registration is then known to be this plugin's.
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
@@ -74,6 +76,6 @@ def _load(registry: Registry, point: EntryPoint, blocked: set[str]) -> PluginSta
     except Exception as error:  # whatever a stranger's plugin raises is its defect, not the user's
         registry.rollback(mark)
         return PluginStatus(
-            point.name, point.value, distribution, version, "broken", f"{type(error).__name__}: {error}"
+            point.name, point.value, distribution, release, "broken", f"{type(error).__name__}: {error}"
         )
-    return PluginStatus(point.name, point.value, distribution, version, "loaded")
+    return PluginStatus(point.name, point.value, distribution, release, "loaded")

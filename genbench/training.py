@@ -15,14 +15,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from genbench.errors import DivergedError
 from genbench.interfaces import Batch, Generator, LearningRate, Stage, StageSpec, TrainingView, to_unit_range
 from genbench.seeds import mix
 
 REPORTS = 100  # points on a stage's training curve, and looks at whether it has diverged
-
-
-class DivergedError(RuntimeError):
-    """A loss or a weight is no longer a finite number."""
 
 
 @dataclass(frozen=True)

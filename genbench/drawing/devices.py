@@ -1,0 +1,70 @@
+"""Devices: which one, whose turn it is, and who else was using it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+from filelock import FileLock
+
+
+def resolve_device(name: str) -> str:
+    """ "auto" -> "cuda:0" where there is a GPU, else "cpu"; anything else must be a device that torch can use."""
+    if name == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device '{name}' cannot be used here: {str(error).splitlines()[0]} (try device=cpu)"
+        ) from None
+    return name
+
+
+@contextmanager
+def exclusive(device: str) -> Iterator[None]:
+    """One timing at a time per device and machine, whichever process or results folder asks."""
+    name = f"genbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}-{device.replace(':', '-')}.lock"
+    with FileLock(Path(tempfile.gettempdir()) / name):
+        yield
+
+
+@dataclass
+class Load:
+    """How busy others kept the machine: `others` is their mean number of busy cores while watched."""
+
+    others: float = 0.0
+    threads: int = 1
+
+    @property
+    def contended(self) -> bool:
+        """Whether others left fewer idle cores than our threads needed (a fifth of a core is forgiven)."""
+        return (os.cpu_count() or 1) - self.others < self.threads - 0.2
+
+
+@contextmanager
+def watch_load(threads: int) -> Iterator[Load]:
+    """Measure the processor time that others took between entering and leaving."""
+    load = Load(threads=threads)
+    process, started = psutil.Process(), time.perf_counter()
+    busy, own = _busy_seconds(), _own_seconds(process)
+    yield load
+    seconds = time.perf_counter() - started
+    load.others = max(0.0, (_busy_seconds() - busy) - (_own_seconds(process) - own)) / max(seconds, 1e-9)
+
+
+def _busy_seconds() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def _own_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

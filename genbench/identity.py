@@ -1,0 +1,176 @@
+"""What goes into each hash. Equal ids promise equal numbers; how a run is executed is in no hash.
+
+model   = H(dataset, model and the groups it uses, task, budget, training seed, source, precision)
+samples = H(model, sampler, grid, guidance, task, sampling seed, count, batch size, dtype, source)
+score   = H(image set, reference set, n, extractor, metric, its settings and source)
+timing  = H(model, sampler, grid, guidance, batch size, dtype, hardware, torch, threads, repetitions)
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from genbench import EXPORTS
+from genbench.plan import Choice, Plan
+from genbench.store.provenance import hardware
+
+
+def digest(**parts: Any) -> str:
+    """16 hexadecimal digits of SHA-256 over canonical JSON: independent of the order of the arguments."""
+    text = json.dumps(parts, sort_keys=True, default=plain, allow_nan=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plain(value: Any) -> Any:
+    """A value (dataclass, Enum, path) as JSON can hold it; a dataclass keeps its class name."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"": type(value).__name__, **asdict(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{value!r} cannot be part of an identity")
+
+
+def choice_parts(choice: Choice) -> dict[str, Any]:
+    """A registered thing as part of a hash: its name, options and source."""
+    return {"name": choice.entry.name, "options": choice.options, "source": source_digest(choice.entry.module)}
+
+
+def model_id(plan: Plan, dataset: str) -> str:
+    """`dataset` is the dataset's fingerprint."""
+    groups = [(plan.schedule, source_digest(type(plan.schedule).__module__))] if plan.schedule else []
+    return digest(
+        dataset=dataset,
+        model=choice_parts(plan.model),
+        groups=groups,
+        task=plan.task,
+        training={"seed": plan.training.seed, "steps": plan.training.steps, "images": plan.training.images},
+        precision=plan.training.precision,
+        loop=source_digest("genbench.training"),
+        device=_family(plan.device),
+    )
+
+
+def _drawing(plan: Plan, model: str) -> dict[str, Any]:
+    used = {group: getattr(plan, group) for group in plan.model.entry.uses if group in ("grid", "guidance")}
+    return {
+        "model": model,
+        "sampler": plan.sampler,
+        "source": source_digest(type(plan.sampler).__module__),
+        "groups": used,
+        "task": plan.task,
+        "batch_size": plan.sampling.batch_size,
+        "dtype": plan.sampling.dtype,
+    }
+
+
+def samples_id(plan: Plan, model: str) -> str:
+    """Images of the model with this id. The batch size counts: kernels, and so the last bits, depend on it."""
+    return digest(
+        **_drawing(plan, model),
+        seed=plan.sampling.seed,
+        num_samples=plan.sampling.num_samples,
+        device=_family(plan.device),
+    )
+
+
+def timing_id(plan: Plan, model: str) -> str:
+    """Timing of the model with this id, on this machine."""
+    machine = hardware(plan.device)
+    return digest(
+        **_drawing(plan, model),
+        machine=machine,
+        threads=plan.threads,
+        timing=plan.timing,
+        clock=source_digest("genbench.drawing.clock"),
+    )
+
+
+def score_id(images: str, reference: str, n: int, extractor: str, metric: Choice) -> str:
+    """One metric of the first n images of one set against a reference set, both named by id."""
+    return digest(images=images, reference=reference, n=n, extractor=extractor, metric=choice_parts(metric))
+
+
+def family_id(plan: Plan) -> str:
+    """Runs that differ in nothing but their seeds are replicates of one family."""
+    config = {
+        key: value
+        for key, value in plan.config.items()
+        if key not in ("seed", "device", "threads", "results", "tracking")
+    }
+    for part in ("training", "sampling"):
+        config[part] = {key: value for key, value in config[part].items() if key != "seed"}
+    return digest(config=config)
+
+
+def _family(device: str) -> str:
+    """Numbers differ between kinds of device, not between two of a kind: "cuda:1" -> "cuda"."""
+    return device.partition(":")[0]
+
+
+# ---------------------------------------------------------------------------------------------------------- source
+
+
+@cache
+def source_digest(module: str) -> str:
+    """A hash of a module's code and of all it imports from its own distribution and from genbench.
+
+    Comments, formatting and docstrings do not count. The package's other modules count if they are imported.
+    """
+    top = module.partition(".")[0]
+    seen: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or (path := _path(name)) is None:
+            continue
+        tree = ast.parse(path.read_bytes())
+        waiting += [found for found in _imports(tree, name) if found.partition(".")[0] in ("genbench", top)]
+        seen[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _path(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin)
+
+
+def _imports(tree: ast.Module, module: str) -> Iterable[str]:
+    """Names that may be modules. `from genbench import X` leads to the module that defines X, not to every export."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            if node.module == "genbench":
+                yield from (EXPORTS.get(alias.name, f"genbench.{alias.name}") for alias in node.names)
+            else:
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return tree

@@ -1,0 +1,75 @@
+"""What a run says while it works: a live bar on a terminal, plain lines elsewhere, and always a line in its log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+SILENCE = 5.0  # seconds between two plain progress lines
+
+
+class Narrator:
+    """Speaks for one run. Use as a context manager: the bar goes away when the run ends, however it ends."""
+
+    def __init__(self, name: str, log: Path, console: Console | None = None) -> None:
+        self.name, self.log = name, log
+        self.console = console or Console(file=sys.stderr, highlight=False)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._activity = ""
+        self._last = 0.0
+
+    def __enter__(self) -> Narrator:
+        if self.console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f}%"),
+                TimeElapsedColumn(),
+            )
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        self._write(text)
+        self.console.print(f"[{self.name}] {text}", markup=False)
+
+    def note(self, text: str) -> None:
+        """A line for the log only."""
+        self._write(text)
+
+    def progress(self, activity: str, done: int, total: int, detail: str = "") -> None:
+        """How far the current activity is; cheap to call often."""
+        line = f"{activity} {done}/{total}{detail and f' · {detail}'}"
+        if self._bar:
+            if self._task is None or activity != self._activity:
+                if self._task is not None:
+                    self._bar.remove_task(self._task)
+                self._task = self._bar.add_task(f"[{self.name}] {activity}".replace("[", r"\["), total=total)
+            self._bar.update(self._task, completed=done, description=f"\\[{self.name}] {line}")
+        elif activity != self._activity or time.monotonic() - self._last > SILENCE:
+            self.console.print(f"[{self.name}] {line}", markup=False)
+            self._last = time.monotonic()
+        self._activity = activity
+
+    def _write(self, text: str) -> None:
+        with self.log.open("a") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
+
+
+def announce(text: str) -> None:
+    """One line outside any run."""
+    Console(file=sys.stderr, highlight=False).print(text, markup=False)
