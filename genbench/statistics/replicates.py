@@ -1,0 +1,63 @@
+"""Runs that differ only in their seeds, as one number with a spread; and which entries of a column share the lead."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from genbench.store.records import RunRecord
+
+LEAD = 2.0  # combined standard errors within which an entry is not told apart from the best
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number from `count` runs. `spread` is what a table shows after ±: the standard error of one run, or the sample
+    standard deviation over replicates. `error` is the standard error of `value`. None where it is not known.
+    """
+
+    value: float
+    spread: float | None = None
+    error: float | None = None
+    count: int = 1
+
+
+def by_family(records: Iterable[RunRecord]) -> list[tuple[RunRecord, ...]]:
+    """Replicates together, families in the order of their first run; a run that is named twice counts once."""
+    families: dict[str, dict[str, RunRecord]] = {}
+    for record in records:
+        families.setdefault(record.family, {})[record.run_id] = record
+    return [tuple(runs.values()) for runs in families.values()]
+
+
+def combine(values: Sequence[float], errors: Sequence[float | None]) -> Estimate:
+    """One estimate of n >= 1 replicates from each run's value and own standard error.
+
+    Of two or more runs it is the mean, with the sample standard deviation (n - 1) as spread and that over sqrt(n) as
+    error: the runs' own errors are then part of what is seen between them.
+    """
+    if len(values) == 1:
+        return Estimate(values[0], errors[0], errors[0])
+    spread = statistics.stdev(values)
+    return Estimate(statistics.fmean(values), spread, spread / math.sqrt(len(values)), len(values))
+
+
+def leaders(column: Sequence[Estimate | None], *, lower_is_better: bool) -> set[int]:
+    """Indices of the best entry and of those that cannot be told apart from it.
+
+    That is a difference of at most LEAD combined standard errors, sqrt(e_1^2 + e_2^2); where either error is unknown,
+    only equal values are. None stands for an entry that must not be ranked.
+    """
+    ranked = [(i, entry) for i, entry in enumerate(column) if entry is not None]
+    if not ranked:
+        return set()
+    best = (min if lower_is_better else max)((entry for _, entry in ranked), key=lambda entry: entry.value)
+    return {i for i, entry in ranked if abs(entry.value - best.value) <= _resolution(entry, best)}
+
+
+def _resolution(one: Estimate, other: Estimate) -> float:
+    if one.error is None or other.error is None:
+        return 0.0
+    return LEAD * math.hypot(one.error, other.error)
