@@ -18,7 +18,7 @@ from genbench.interfaces import Guidance
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """A call's numbers: x0_hat = skip * x + out * network(scaling * x, label), guided where the guidance scale is not 1."""
+    """A call's numbers: x0_hat = skip * x + out * network(scaling * x, label), guided unless guidance_scale is 1."""
 
     label: float
     skip: float

@@ -50,7 +50,9 @@ def preconditioning(
             return sigma_data**2 * alpha / total**2, sigma * sigma_data / total, c_in
 
 
-def target_weights(prediction: Prediction, alpha: Array | float, sigma: Array | float, sigma_data: float = 1.0) -> tuple[Array, Array]:
+def target_weights(
+    prediction: Prediction, alpha: Array | float, sigma: Array | float, sigma_data: float = 1.0
+) -> tuple[Array, Array]:
     """(a, b) such that the network's target is a x_0 + b eps.
 
     It is (x_0 - c_skip x) / c_out with the cancellation done by hand. The squared error on this target, unweighted, is

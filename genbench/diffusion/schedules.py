@@ -75,8 +75,8 @@ class EDM:
     def t_at(self, log_snr: Array) -> Array:
         """The time of this log-SNR, clipped to [0, 1]."""
         low, high = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
-        root = np.exp(log_snr / (-2 * self.rho))
-        return np.clip((root - low) / (high - low), 0, 1)
+        times: Array = (np.exp(log_snr / (-2 * self.rho)) - low) / (high - low)
+        return np.clip(times, 0, 1)
 
 
 class Discrete(ABC):
@@ -99,7 +99,7 @@ class Discrete(ABC):
     def alpha_sigma(self, t: Array) -> tuple[Array, Array]:
         """alpha(t) = sqrt(alpha_bar) and sigma(t) = sqrt(1 - alpha_bar), of t's shape."""
         log_alpha_bar = np.interp(t, *self._knots)
-        return np.exp(log_alpha_bar / 2), np.sqrt(-np.expm1(log_alpha_bar))
+        return np.exp(log_alpha_bar / 2), np.sqrt(np.abs(np.expm1(log_alpha_bar)))
 
     def t_at(self, log_snr: Array) -> Array:
         """The time of this log-SNR, clipped to [0, 1]."""
@@ -129,7 +129,7 @@ class LinearBeta(Discrete):
     @property
     def alphas_cumprod(self) -> Array:
         """alpha_bar_k = prod_{j <= k} (1 - beta_j), float64 [T]."""
-        beta = np.linspace(self.beta_min, self.beta_max, self.train_steps, dtype=np.float64)
+        beta: Array = np.linspace(self.beta_min, self.beta_max, self.train_steps)
         return np.cumprod(1 - beta)
 
 

@@ -33,7 +33,7 @@ def ddim(schedule: Schedule, times: Array, eta: float = 0.0) -> Table:
 
 
 def ancestral(schedule: Schedule, times: Array) -> Table:
-    """DDPM's sampler (Ho et al. 2020, arXiv 2006.11239, algorithm 2), with the posterior variance of eq. 7: DDIM, eta 1."""
+    """DDPM (Ho et al. 2020, arXiv 2006.11239, algorithm 2) with the posterior variance of eq. 7: DDIM, eta 1."""
     return ddim(schedule, times, eta=1.0)
 
 
