@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from genbench.data.fingerprint import fingerprint
-from genbench.interfaces import DataSpec, Dataset, Split
+from genbench.interfaces import Dataset, DataSpec, Split
 from genbench.registry import NoOptions
 
 NAME = "digits"

@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from torch import Tensor
-
 from genbench.interfaces import DataSpec, Split
 
 
@@ -33,9 +31,5 @@ def fingerprint(name: str, spec: DataSpec, splits: Mapping[str, Split]) -> str:
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for parts in tensors.values():
         for _, tensor in parts:
-            digest.update(_bytes(tensor))
+            digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.contiguous().cpu().numpy()).cast("B")
