@@ -59,9 +59,9 @@ def benchmark(plan: Plan, command: str) -> Outcome:
     torch.set_num_threads(plan.threads)
     plan = replace(plan, device=resolve_device(plan.device))
     dataset: Dataset = plan.dataset.build()
-    ids = _ids(plan, dataset)
+    ids = identity.run_ids(plan, dataset.fingerprint)
     store = Store(plan.results)
-    run_id = _run_id(plan, ids)
+    run_id = f"{plan.model.entry.name}-{dataset.name}-s{plan.seed}-{ids.run[:8]}"
     path = plan.results / run_id / "result.json"
     if path.exists() and (record := read_record(path)).status is Status.DONE:
         return Outcome(record, reused=True)
@@ -81,7 +81,7 @@ def benchmark(plan: Plan, command: str) -> Outcome:
 
 
 def _run(
-    plan: Plan, dataset: Dataset, store: Store, ids: ArtifactIds, empty: RunRecord, narrator: Narrator
+    plan: Plan, dataset: Dataset, store: Store, ids: identity.RunIds, empty: RunRecord, narrator: Narrator
 ) -> RunRecord:
     if reason := _incompatible(plan, dataset):
         narrator.say(f"incompatible: {reason}")
@@ -125,26 +125,8 @@ def _run(
             reused=drawn.reused and timed_before,
             **timing,
         ),
-        artifacts=ids,
+        artifacts=ArtifactIds(model=ids.model, samples=ids.samples, timing=ids.timing),
     )
-
-
-def _ids(plan: Plan, dataset: Dataset) -> ArtifactIds:
-    model = identity.model_id(plan, dataset.fingerprint)
-    return ArtifactIds(model=model, samples=identity.samples_id(plan, model), timing=identity.timing_id(plan, model))
-
-
-def _run_id(plan: Plan, ids: ArtifactIds) -> str:
-    """Readable name, seed and a short hash of everything that the record joins."""
-    parts = identity.digest(
-        artifacts=asdict(ids),
-        scores=[
-            [identity.choice_parts(choice) for choice in chosen.values()] for chosen in (plan.features, plan.metrics)
-        ],
-        harness=identity.source_digest("genbench.evaluation"),
-        quick=plan.quick,
-    )
-    return f"{plan.model.entry.name}-{plan.dataset.entry.name}-s{plan.seed}-{parts[:8]}"
 
 
 def _label(plan: Plan) -> str:
@@ -230,7 +212,7 @@ def _empty_record(plan: Plan, dataset: Dataset, run_id: str, command: str) -> Ru
         run_id=run_id,
         status=Status.FAILED,
         reason="not finished",
-        family=identity.family_id(plan),
+        family=identity.family_id(plan, dataset.fingerprint),
         config=plan.config,
         quick=plan.quick,
         dataset=DatasetRecord(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,11 @@ class Evaluator:
 
     def score(self, images: ImageSet, n: int) -> dict[str, Measurement]:
         """Every measurement of the first n images; a metric that cannot be computed from an extractor is left out."""
-        found = {}
+        found: dict[str, Measurement] = {}
         for name, extractor in self.extractors.items():
             for choice in self.metrics.values():
                 key = score_id(images.id, self.reference.id, n, extractor.fingerprint, choice)
-                content, _ = self.store.make_json(
-                    "scores", key, lambda e=extractor, c=choice: self._measure(images, n, e, c)
-                )
+                content, _ = self.store.make_json("scores", key, partial(self._measure, images, n, extractor, choice))
                 found |= {f"{name}/{metric}": _measurement(value) for metric, value in content["measurements"].items()}
         return found
 

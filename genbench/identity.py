@@ -13,7 +13,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,16 @@ from typing import Any
 from genbench import EXPORTS
 from genbench.plan import Choice, Plan
 from genbench.store.provenance import hardware
+
+
+@dataclass(frozen=True)
+class RunIds:
+    """The artifacts that a run joins, and `run`, the hash of all that its record holds."""
+
+    model: str
+    samples: str
+    timing: str
+    run: str
 
 
 def digest(**parts: Any) -> str:
@@ -101,16 +111,27 @@ def score_id(images: str, reference: str, n: int, extractor: str, metric: Choice
     return digest(images=images, reference=reference, n=n, extractor=extractor, metric=choice_parts(metric))
 
 
-def family_id(plan: Plan) -> str:
+def run_ids(plan: Plan, dataset: str) -> RunIds:
+    """All ids of a run on the dataset with this fingerprint."""
+    model = model_id(plan, dataset)
+    return RunIds(model, samples_id(plan, model), timing_id(plan, model), _run_digest(plan, dataset))
+
+
+def family_id(plan: Plan, dataset: str) -> str:
     """Runs that differ in nothing but their seeds are replicates of one family."""
-    config = {
-        key: value
-        for key, value in plan.config.items()
-        if key not in ("seed", "device", "threads", "results", "tracking")
-    }
-    for part in ("training", "sampling"):
-        config[part] = {key: value for key, value in config[part].items() if key != "seed"}
-    return digest(config=config)
+    training, sampling = replace(plan.training, seed=0), replace(plan.sampling, seed=0)
+    return _run_digest(replace(plan, training=training, sampling=sampling), dataset)
+
+
+def _run_digest(plan: Plan, dataset: str) -> str:
+    model = model_id(plan, dataset)
+    return digest(
+        samples=samples_id(plan, model),
+        timing=timing_id(plan, model),
+        scores=[[choice_parts(choice) for choice in chosen.values()] for chosen in (plan.features, plan.metrics)],
+        harness=source_digest("genbench.evaluation"),
+        quick=plan.quick,
+    )
 
 
 def _family(device: str) -> str:

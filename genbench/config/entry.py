@@ -29,7 +29,7 @@ SWEEP = _Names()
 
 
 def launch(arguments: Sequence[str]) -> Path | None:
-    """Let Hydra compose and run every job; returns the results folder, None if nothing was to be run (--help, --cfg)."""
+    """Let Hydra compose and run every job; returns the results folder, None if nothing ran (--help, --cfg)."""
     mirror(load_plugins().registry)
     marker = Path(os.environ[SWEEP.scratch]) / "results"
     before = sys.argv

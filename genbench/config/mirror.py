@@ -38,7 +38,7 @@ def option_class(entry: Entry) -> type[Any]:
     that is the name in Hydra's errors.
     """
     hints = get_type_hints(entry.options)
-    columns: list[tuple[str, Any, Field[Any]]] = []
+    columns: list[tuple[str, Any, Any]] = []
     if entry.kind not in SEVERAL:
         columns.append(("name", str, field(default=entry.name)))
     if entry.defaults:
@@ -54,7 +54,7 @@ def option_class(entry: Entry) -> type[Any]:
     return make_dataclass(entry.options.__name__, columns)
 
 
-def _default(option: Field[Any]) -> Field[Any]:
+def _default(option: Field[Any]) -> Any:
     if option.default_factory is not MISSING:
         return field(default_factory=option.default_factory)
     if option.default is MISSING:
