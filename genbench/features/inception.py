@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     raise ImportError("features=inception needs torch-fidelity: pip install 'genbench[inception]'") from error
 
-GIVE_A_PATH = f"Give a copy of it by path, features.weights=PATH: {URL_INCEPTION_V3}"
+GIVE_A_PATH = f"Give a copy of it by path, features.inception.weights=PATH: {URL_INCEPTION_V3}"
 
 
 class InceptionWeightsError(RuntimeError):
@@ -82,17 +82,18 @@ def read_weights(path: str) -> dict[str, Tensor]:
     """The state dict in a file, read without running any code in it."""
     file = Path(path).expanduser()
     if not file.is_file():
-        raise InceptionWeightsError(f"features.weights={path}: there is no such file.\n{GIVE_A_PATH}")
+        raise _refusal(path, "there is no such file")
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InceptionWeightsError(
-            f"features.weights={path}: this file could not be read as tensors, and nothing else is accepted: {error}\n"
-            f"{GIVE_A_PATH}"
-        ) from error
+        raise _refusal(path, f"could not be read as tensors, and nothing else is accepted ({error})") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InceptionWeightsError(f"features.weights={path}: not a state dict (tensors by name).\n{GIVE_A_PATH}")
+        raise _refusal(path, "not a state dict (tensors by name)")
     return state
+
+
+def _refusal(path: str, reason: str) -> InceptionWeightsError:
+    return InceptionWeightsError(f"features.inception.weights={path}: {reason}.\n{GIVE_A_PATH}")
 
 
 def download_weights() -> dict[str, Tensor]:

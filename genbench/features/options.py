@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass
+@dataclass(frozen=True)
 class InceptionOptions:
     """`weights` is the path of torch-fidelity's Inception-v3 state dict; empty means its own download. `device` is
     where the network runs, and no part of the fingerprint.
