@@ -129,8 +129,8 @@ class LinearBeta(Discrete):
     @property
     def alphas_cumprod(self) -> Array:
         """alpha_bar_k = prod_{j <= k} (1 - beta_j), float64 [T]."""
-        beta: Array = np.linspace(self.beta_min, self.beta_max, self.train_steps)
-        return np.cumprod(1 - beta)
+        beta = np.linspace(self.beta_min, self.beta_max, self.train_steps)
+        return np.cumprod(1 - beta, dtype=np.float64)
 
 
 @dataclass(frozen=True)
