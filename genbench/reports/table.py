@@ -142,8 +142,8 @@ def to_markdown(table: Table) -> str:
             for row in section.rows
         ]
         lines.append("")
-    lines += [f"- {run.label}: {run.status}: {run.reason}" for run in table.unfinished]
-    lines += [f"- {note}" for note in table.notes]
+    lines += [f"- {run.label}: {run.status}: {_escaped(run.reason)}" for run in table.unfinished]
+    lines += [f"- {_escaped(note)}" for note in table.notes]
     return "\n".join(lines) + "\n"
 
 
@@ -152,6 +152,9 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    text = f"**{cell.text}**" if cell.best else cell.text
-    marks = cell.marks.replace("*", r"\*")
-    return f"{text}{marks} ± {cell.spread}" if cell.spread else text + marks
+    text = f"**{_escaped(cell.text)}**" if cell.best else _escaped(cell.text)
+    return text + _escaped(cell.marks) + (f" ± {cell.spread}" if cell.spread else "")
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.split()).translate({ord(sign): f"\\{sign}" for sign in "*~_<"})

@@ -15,13 +15,15 @@ class RecordError(ValueError):
 
 
 def encode(value: Any) -> Any:
-    """Dataclasses, mappings, sequences and text enums as plain JSON values."""
+    """Dataclasses, mappings, sequences and text enums as plain JSON values; infinities, which JSON lacks, as text."""
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: encode(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value.value if isinstance(value, StrEnum) else value
 
 
