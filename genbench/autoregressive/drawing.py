@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from genbench.autoregressive.levels import from_levels
 from genbench.drawing.noise import gumbel
 from genbench.interfaces import DataSpec, DrawSpec, Runner, SampleRequest
-from genbench.samplers.raster import Raster
 
 
 class Predictor(nn.Module):
@@ -50,18 +49,18 @@ class FullPredictor(Predictor):
 
 class RasterRunner(Runner):
     """Draws level after level by the Gumbel-max trick: argmax(logits + temperature * Gumbel noise) has the softmax of
-    logits / temperature as its distribution (Gumbel, 1954; Maddison et al., arXiv 1411.0030); 0 is greedy.
+    logits / temperature as its distribution (Gumbel, 1954; Maddison et al., arXiv 1411.0030).
     """
 
-    def __init__(self, name: str, predictor: Predictor, data: DataSpec, sampler: Raster, draw: DrawSpec) -> None:
+    def __init__(self, name: str, predictor: Predictor, data: DataSpec, draw: DrawSpec, temperature: float) -> None:
         self.networks = {name: predictor}
-        self.predictor, self.data, self.temperature = predictor, data, sampler.temperature
+        self.predictor, self.data, self.temperature = predictor, data, temperature
         self.batch_size, self.dtype, self.device = draw.batch_size, draw.dtype, draw.device
 
     @torch.inference_mode()
     def run(self, request: SampleRequest) -> Tensor:
         if len(request.keys) != self.batch_size:
-            raise ValueError(f"prepared for {self.batch_size} images a batch, asked for {len(request.keys)}")
+            raise ValueError(f"prepared for batches of {self.batch_size} images, asked for {len(request.keys)}")
         channels, height, width = self.data.shape
         canvas = torch.zeros(self.batch_size, *self.data.shape, dtype=torch.int64, device=self.device)
         self.predictor.begin(request.conditions)

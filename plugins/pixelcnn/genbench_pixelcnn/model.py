@@ -65,12 +65,13 @@ class PixelCNN(Generator):
         self.network.load_state_dict(state)
 
     def prepare(self, draw: DrawSpec) -> Runner:
-        assert isinstance(draw.sampler, Raster)
+        sampler = draw.sampler
+        assert isinstance(sampler, Raster), "unsupported() was not asked"
         network = copy.deepcopy(self.network).to(draw.device, draw.dtype).eval().requires_grad_(False)
         predictor: Predictor = FullPredictor(network)
-        if draw.sampler.cached:
+        if sampler.cached:
             predictor = IncrementalPixelCNN(network, draw.batch_size, self.data.width)
-        return RasterRunner("pixelcnn", predictor, self.data, draw.sampler, draw)
+        return RasterRunner("pixelcnn", predictor, self.data, draw, sampler.temperature)
 
     @torch.inference_mode()
     def log_prob(self, images: Tensor) -> LogProb:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass
 class PixelCNNOptions:
-    """Network: `width` features per colour channel in each stack, `layers` gated layers, odd `kernel`, `dropout` on
-    the gated features of the horizontal stack. Training: AdamW with cosine decay.
+    """A network of `layers` gated layers with `width` features per colour channel in each stack, an odd `kernel`, and
+    `dropout` on what the horizontal stack adds; AdamW with a warm-up and cosine decay to 0, averaged weights (`ema`).
     """
 
     width: int = 24
@@ -21,3 +21,12 @@ class PixelCNNOptions:
     weight_decay: float = 0.01
     warmup_steps: int = 50
     ema: float = 0.99
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers", "kernel"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, so that it has a middle, not {self.kernel}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
