@@ -1,0 +1,1 @@
+"""Autoencoders that latent models share."""
