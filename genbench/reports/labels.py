@@ -32,14 +32,15 @@ def labels(families: Sequence[Sequence[RunRecord]]) -> list[tuple[str, ...]]:
 
 
 def _differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys that take several values among the configs that have them."""
+    """Keys that take several values among the configs that have them; names of groups before options."""
     values: dict[str, list[Any]] = {}
     for config in configs:
         for key, value in config.items():
             seen = values.setdefault(key, [])
             if value not in seen:
                 seen.append(value)
-    return [key for key, seen in values.items() if len(seen) > 1]
+    differing = [key for key, seen in values.items() if len(seen) > 1]
+    return sorted(differing, key=lambda key: not key.endswith(".name"))
 
 
 def _flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,6 +18,15 @@ from genbench.store.records import RunRecord, Status
 FLOOR = ("real, held out", "the floor")
 CEILING = ("uniform noise", "the ceiling")
 
+ONE_RUN = "± standard error of one run"
+SEEDS = "± of a row of several seeds: standard deviation over the seeds, around their mean"
+UNKNOWN = "no ±: no standard error is known (of a score, result.json says why)"
+BEST = "* best of its column, and what is not told apart from it (2 combined standard errors, where both are known)"
+QUICK = "† toy budgets (quick): these numbers mean nothing, and are never ranked against full runs"
+CONTENDED = "~ timed while other processes kept the machine busy: not ranked"
+REUSED = "° from the store: measured or paid for by an earlier run"
+FRECHET = "FD(x) is the Fréchet distance between features of x; only on Inception-v3's is it called FID"
+
 
 @dataclass(frozen=True)
 class Family:
@@ -137,33 +146,22 @@ def _reference(
 
 
 def _notes(sections: Sequence[Section], families: Sequence[Family], hidden: Sequence[str]) -> tuple[str, ...]:
-    cells = [cell for section in sections for row in section.rows for cell in row.cells]
-    headings = [heading for section in sections for heading, _ in section.headings]
-    unsure = any(
-        cell is not EMPTY and not cell.spread
+    headed = [
+        (heading, cell)
         for section in sections
         for row in section.rows
-        for (_, arrow), cell in zip(section.headings, row.cells, strict=True)
-        if arrow.endswith(("↓", "↑"))
-    )
-    several = any(len(family.runs) > 1 for family in families)
-    single = any(len(family.runs) == 1 for family in families)
+        for heading, cell in zip(section.headings, row.cells, strict=True)
+    ]
     notes = {
-        "± standard error of one run": single and any(cell.spread for cell in cells),
-        "± of a row of several seeds: standard deviation over the seeds, around their mean": several,
-        "no ±: no standard error is known (of a score, result.json says why)": unsure,
-        "* best of its column, or not told apart from the best (within 2 combined standard errors)": any(
-            cell.best for cell in cells
-        ),
-        "† toy budgets (quick): these numbers mean nothing, and are never ranked against full runs": any(
-            family.runs[0].quick for family in families
-        ),
-        "~ timed while other processes kept the machine busy: not ranked": any("~" in cell.text for cell in cells),
-        "° from the store: measured or paid for by an earlier run": any("°" in cell.marks for cell in cells),
-        "FD(x) is the Fréchet distance between features of x; only on Inception-v3's is it called FID": any(
-            heading.startswith("FD(") for heading in headings
-        ),
-        f"not shown, but in each run's result.json: {', '.join(map(describe, hidden))}": hidden,
+        ONE_RUN: any(len(family.runs) == 1 for family in families) and any(cell.spread for _, cell in headed),
+        SEEDS: any(len(family.runs) > 1 for family in families),
+        UNKNOWN: any(cell is not EMPTY and not cell.spread for (_, way), cell in headed if way.endswith(("↓", "↑"))),
+        BEST: any(cell.best for _, cell in headed),
+        QUICK: any(family.runs[0].quick for family in families),
+        CONTENDED: any("~" in cell.text for _, cell in headed),
+        REUSED: any("°" in cell.marks for _, cell in headed),
+        FRECHET: any(first.startswith("FD(") for (first, _), _ in headed),
+        f"not shown, but in each run's result.json: {', '.join(map(describe, hidden))}": bool(hidden),
     }
     return tuple(note for note, applies in notes.items() if applies)
 

@@ -1,0 +1,85 @@
+"""Lists of entries and plugins: names, options with defaults, who brought them, and what to do about broken ones."""
+
+import io
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from enum import Enum
+
+import pytest
+from rich.console import Console
+
+from genbench.plugins import Plugins, PluginStatus
+from genbench.registry import Registry, UnknownNameError
+from genbench.reports.listing import list_entries, list_plugins
+
+
+class Norm(Enum):
+    SPECTRAL = "spectral"
+
+
+@dataclass
+class Options:
+    width: int
+    norm: Norm = Norm.SPECTRAL
+    augment: bool = False
+    limit: float | None = None
+    path: str = ""
+    widths: list[int] = field(default_factory=lambda: [8, 16])
+
+
+@pytest.fixture
+def registry():
+    registry = Registry()
+    registry.provider = "toy"
+    registry.model("toy_gan", "nowhere:Toy", Options, summary="a toy", sampler="one_shot")
+    registry.provider = "genbench"
+    registry.component("metrics", "kid", "nowhere:kid", summary="squared [mmd]")
+    return registry
+
+
+def printed(renderable):
+    file = io.StringIO()
+    Console(file=file, width=140).print(renderable)
+    return " ".join(file.getvalue().split())
+
+
+def test_entries_with_provider_options_and_defaults(registry):
+    text = printed(list_entries(registry))
+    assert "toy_gan a toy toy width=?, norm=spectral, augment=false, limit=null, path='', widths=[8,16]" in text
+    assert "comes with sampler=one_shot" in text
+    assert "kid squared [mmd] genbench –" in text
+    assert "dataset= nothing is installed" in text
+
+
+def test_one_kind(registry):
+    text = printed(list_entries(registry, "metrics"))
+    assert "kid" in text
+    assert "toy_gan" not in text
+
+
+def test_unknown_kind_names_the_nearest(registry):
+    with pytest.raises(UnknownNameError, match="Did you mean 'metrics'"):
+        list_entries(registry, "metric")
+
+
+def test_plugins_and_what_to_do(registry):
+    statuses = (
+        PluginStatus("toy", "toy.plugin", "genbench-toy", "1.2", "loaded"),
+        PluginStatus("lame", "lame.plugin", "genbench-lame", "0.3", "broken", "ImportError: no [module]"),
+        PluginStatus("shut", "shut.plugin", "genbench-shut", "0.4", "blocked", "named in GENBENCH_DISABLE"),
+    )
+    text = printed(list_plugins(Plugins(registry, statuses)))
+    assert "toy genbench-toy 1.2 loaded model=toy_gan" in text
+    assert "lame genbench-lame 0.3 broken ImportError: no [module]" in text
+    assert "GENBENCH_DISABLE=lame" in text
+    assert "shut genbench-shut 0.4 blocked named in GENBENCH_DISABLE" in text
+
+
+def test_no_plugins(registry):
+    assert "no plugins are installed" in printed(list_plugins(Plugins(registry, ())))
+
+
+def test_reports_need_no_torch():
+    code = "import sys, genbench.reports.table, genbench.reports.listing; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,71 @@
+"""Replicates against numpy, and who may share the lead."""
+
+import numpy as np
+import pytest
+
+from genbench.statistics.replicates import Estimate, by_family, combine, leaders
+from genbench.store.records import ModelRecord, ProvenanceRecord, RunRecord, SamplerRecord, Status
+
+
+def record(run_id, family):
+    return RunRecord(
+        run_id=run_id,
+        status=Status.FAILED,
+        reason="made up",
+        family=family,
+        config={},
+        model=ModelRecord(name="gan", plugin="gan", plugin_version="1"),
+        sampler=SamplerRecord(name="one_shot"),
+        provenance=ProvenanceRecord(git_commit=None, versions={}, hardware={}, seeds={}, command="", utc=""),
+    )
+
+
+def test_families_in_order_and_each_run_once():
+    a0, b0, a1 = record("a0", "a"), record("b0", "b"), record("a1", "a")
+    assert by_family([a0, b0, a1, a0]) == [(a0, a1), (b0,)]
+
+
+def test_one_run_keeps_its_own_error():
+    assert combine([3.0], [0.2]) == Estimate(3.0, 0.2, 0.2, 1)
+    assert combine([3.0], [None]) == Estimate(3.0, None, None, 1)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_replicates_agree_with_numpy(count):
+    values = np.random.default_rng(count).normal(5.0, 2.0, count)
+    found = combine(list(values), [None] * count)
+    assert found.value == pytest.approx(values.mean())
+    assert found.spread == pytest.approx(values.std(ddof=1))
+    assert found.error == pytest.approx(values.std(ddof=1) / np.sqrt(count))
+    assert found.count == count
+
+
+def estimate(value, error=None):
+    return Estimate(value, error, error)
+
+
+def test_the_lead_is_shared_within_two_combined_errors():
+    # sqrt(0.3^2 + 0.4^2) = 0.5, so the lead reaches exactly 1.0 from the best.
+    column = [estimate(2.0, 0.3), estimate(3.0, 0.4), estimate(3.01, 0.4), estimate(9.0, 0.1)]
+    assert leaders(column, lower_is_better=True) == {0, 1}
+    assert leaders(column, lower_is_better=False) == {3}
+
+
+def test_a_noisy_rival_is_not_told_apart():
+    assert leaders([estimate(1.0, 0.01), estimate(5.0, 3.0)], lower_is_better=True) == {0, 1}
+
+
+def test_without_errors_only_the_best_and_its_equals_lead():
+    assert leaders([estimate(1.0), estimate(1.001), estimate(1.0)], lower_is_better=True) == {0, 2}
+    assert leaders([estimate(1.0, 0.1), estimate(1.001)], lower_is_better=True) == {0}
+
+
+def test_entries_that_must_not_be_ranked():
+    assert leaders([None, estimate(2.0, 0.1), estimate(4.0, 0.1)], lower_is_better=True) == {1}
+    assert leaders([None, None], lower_is_better=True) == set()
+
+
+def test_replicates_are_compared_by_the_error_of_their_mean():
+    many = combine([1.0, 2.0, 3.0, 4.0, 5.0, 1.0, 2.0, 3.0, 4.0, 5.0], [None] * 10)
+    rival = estimate(many.value + 2 * many.spread, 0.0)
+    assert leaders([many, rival], lower_is_better=True) == {0}
