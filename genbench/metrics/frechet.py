@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -66,14 +67,13 @@ def _root(centred: Tensor) -> Tensor:
     """R with R'R the covariance: the scaled rows themselves where they are fewer than columns, else a square root."""
     n, d = centred.shape
     if n <= d:
-        return centred / (n - 1) ** 0.5
+        return centred / math.sqrt(n - 1)
     covariance = centred.T @ centred / (n - 1)
     factor, failed = torch.linalg.cholesky_ex(covariance)
-    if not failed:
-        root: Tensor = factor.T
-        return root
-    values, vectors = torch.linalg.eigh(covariance)
-    root = values.clamp(min=0).sqrt()[:, None] * vectors.T
+    if failed:
+        values, vectors = torch.linalg.eigh(covariance)
+        factor = vectors * values.clamp(min=0).sqrt()
+    root: Tensor = factor.T
     return root
 
 

@@ -1,0 +1,100 @@
+"""The Fréchet distance against closed forms, scipy's matrix square root and torch-fidelity; its standard error."""
+
+import math
+import statistics
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+from genbench.interfaces import Direction, Features
+from genbench.metrics.frechet import FrechetDistance, frechet_distance
+from genbench.registry import NoOptions
+
+
+def normal(n, d, seed, scale=1.0, shift=0.0):
+    return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * scale + shift
+
+
+def whitened(n, d, seed):
+    """A sample whose mean is exactly 0 and whose unbiased covariance is exactly the identity."""
+    x = normal(n, d, seed)
+    q, _ = torch.linalg.qr(x - x.mean(0))
+    return q * math.sqrt(n - 1)
+
+
+def test_diagonal_gaussians_have_a_closed_form():
+    a, b = torch.rand(2, 6, dtype=torch.float64) + 0.1
+    shift = torch.arange(6.0, dtype=torch.float64)
+    value, _ = frechet_distance(whitened(50, 6, 0) * a, whitened(70, 6, 1) * b + shift)
+    expected = shift.square().sum() + (a - b).square().sum()
+    assert value == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_general_gaussians_agree_with_a_matrix_square_root():
+    x, y = normal(300, 20, 0) @ normal(20, 20, 1), normal(200, 20, 2) @ normal(20, 20, 3) + 0.3
+    s, r = np.cov(x.numpy().T), np.cov(y.numpy().T)
+    root = scipy.linalg.sqrtm(scipy.linalg.sqrtm(s) @ r @ scipy.linalg.sqrtm(s)).real
+    expected = float((x.mean(0) - y.mean(0)).square().sum()) + np.trace(s + r - 2 * root)
+    assert frechet_distance(x, y)[0] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d", "tolerance"), [(400, 32, 1e-8), (25, 64, 1e-4)])
+def test_agrees_with_torch_fidelity(n, d, tolerance):
+    x, y = normal(n, d, 0, 1.2), normal(n + 7, d, 1, shift=0.1)
+    theirs = fid_statistics_to_metric(fid_features_to_statistics(x), fid_features_to_statistics(y), False)
+    assert frechet_distance(x, y)[0] == pytest.approx(theirs["frechet_inception_distance"], abs=tolerance)
+
+
+@pytest.mark.parametrize("n", [2, 10, 200])
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_a_set_is_at_distance_zero_from_itself(n, scale):
+    x = normal(n, 30, 0, scale)
+    assert frechet_distance(x, x)[0] <= 1e-8
+
+
+def test_ill_conditioned_covariances_keep_their_digits():
+    spectrum = torch.logspace(0, -9, 24, dtype=torch.float64)
+    rotation, _ = torch.linalg.qr(normal(24, 24, 5))
+    x, y = whitened(100, 24, 0) * spectrum @ rotation, whitened(90, 24, 1) * spectrum * 2 @ rotation
+    assert frechet_distance(x, y)[0] == pytest.approx(float(spectrum.square().sum()), rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [20, 150])
+def test_symmetric_and_invariant_to_order_and_rotation(n):
+    x, y = normal(n, 40, 0, 1.3), normal(100, 40, 1)
+    rotation, _ = torch.linalg.qr(normal(40, 40, 2))
+    value, error = frechet_distance(x, y)
+    for other in ((y, x), (x.flip(0), y), (x @ rotation, y @ rotation)):
+        assert frechet_distance(*other) == pytest.approx((value, error), rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 10, 60])
+def test_degenerate_features_give_plain_numbers(n):
+    constant, varied = torch.ones(n, 20), normal(50, 20, 0).float()
+    half_constant = torch.cat([varied[:n, :10], torch.full((len(varied[:n]), 10), 0.1)], 1)
+    duplicated = varied[:1].repeat(n, 2)[:, :20]
+    for x in (constant, half_constant, duplicated):
+        for y in (constant, varied, half_constant):
+            assert all(math.isfinite(number) and number >= 0 for number in frechet_distance(x, y))
+    assert frechet_distance(constant, constant + 1) == (20.0, 0.0)
+
+
+@pytest.mark.parametrize(("n", "d", "scale"), [(150, 6, 1.3), (30, 40, 1.5)])
+def test_standard_error_matches_the_spread_of_repeated_draws(n, d, scale):
+    results = [frechet_distance(normal(n, d, 2 * i, scale, 0.2), normal(n, d, 2 * i + 1)) for i in range(80)]
+    values, errors = zip(*results, strict=True)
+    assert 0.75 <= statistics.mean(errors) / statistics.stdev(values) <= 1.35
+
+
+def test_measurement():
+    metric = FrechetDistance(NoOptions())
+    x, y = Features(normal(30, 4, 0).float()), Features(normal(20, 4, 1).float())
+    measurement = metric.compute(x, y)["frechet_distance"]
+    assert (measurement.n, measurement.direction) == (30, Direction.LOWER)
+    assert metric.unsupported(x, y) is None
+    assert "at least 2" in str(metric.unsupported(x.first(1), y))
+    assert "NaN" in str(metric.unsupported(x, Features(y.features / 0)))
+    assert "4 features and reference images 3" in str(metric.unsupported(x, Features(y.features[:, :3])))
