@@ -1,8 +1,10 @@
 """Records: what is written is read back, and whatever does not fit is refused by the name of its field."""
 
 import json
+import re
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from subprocess import run
 
 import pytest
@@ -24,6 +26,18 @@ from genbench.store.records import (
     TrainingRecord,
     read_record,
     write_record,
+)
+
+PARTS = (
+    ArtifactIds,
+    DatasetRecord,
+    FeaturesRecord,
+    ModelRecord,
+    ProvenanceRecord,
+    SamplerRecord,
+    SamplingRecord,
+    Score,
+    TrainingRecord,
 )
 
 
@@ -227,6 +241,12 @@ def test_score_of_a_measurement():
     assert Score.of(measured) == Score(
         value=3.5, standard_error=None, estimand="distance", n=297, direction="lower", reason="biased"
     )
+
+
+@pytest.mark.parametrize("cls", [*PARTS, RunRecord], ids=lambda cls: cls.__name__)
+def test_every_field_is_documented(cls):
+    documented = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "results.md").read_text()))
+    assert {item.name for item in fields(cls)} <= documented
 
 
 def test_records_need_no_torch():
