@@ -123,6 +123,7 @@ def test_nothing_is_left_over_from_before(sampler):
     for buffer in [*drawer._slots, drawer._inputs]:
         buffer.fill_(torch.nan)
     assert torch.equal(drawer.run(KEYS), kept)
+    drawer.run(KEYS + 1)
     assert torch.equal(first, kept)  # a result is the caller's, not a buffer
 
 
