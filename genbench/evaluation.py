@@ -27,8 +27,6 @@ from genbench.interfaces import (
 from genbench.plan import Choice
 from genbench.store.artifacts import Store
 
-EXTRACTION_BATCH = 256
-
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -92,7 +90,7 @@ class Evaluator:
             name = f"{digest(images=images.id, extractor=extractor.fingerprint)}.safetensors"
 
             def build(side: Path) -> None:
-                seen = extract(extractor, images.load(), EXTRACTION_BATCH)
+                seen = extract(extractor, images.load())
                 tensors = {"features": seen.features.contiguous()}
                 if seen.logits is not None:
                     tensors["logits"] = seen.logits.contiguous()
