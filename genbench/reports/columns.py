@@ -23,6 +23,8 @@ NAMES = {
 """Headings, in the order of the columns; metrics of plugins follow under their own names."""
 
 ARROWS = {"lower": "↓", "higher": "↑"}
+UNRANKED = ("vendi_score",)
+"""Scores of variety alone: noise beats every model and real images, so more is not better and nobody leads."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,7 @@ def score_columns(
 ) -> list[Column]:
     """Columns for these scores, which `scores` finds in a record; those that no record has are left out."""
     found = {key: next((scores(record)[key] for record in records if key in scores(record)), None) for key in keys}
-    return [
-        Column(_heading(key, score.direction), _reader(key, scores), _with_spread, score.direction)
-        for key, score in found.items()
-        if score
-    ]
+    return [_score_column(key, score.direction, scores) for key, score in found.items() if score]
 
 
 def cost_columns(records: Sequence[RunRecord]) -> list[Column]:
@@ -104,11 +102,15 @@ def describe(key: str) -> str:
     return f"{NAMES.get(metric, metric)}({extractor})"
 
 
-def _heading(key: str, direction: str) -> tuple[str, str]:
-    if _metric(key) == "frechet_distance":
-        return describe(key), ARROWS[direction]
-    extractor = "" if _extractor(key) == "model" else f"{_extractor(key)} "
-    return NAMES.get(_metric(key), _metric(key)), extractor + ARROWS[direction]
+def _score_column(key: str, direction: str, scores: Callable[[RunRecord], Scores]) -> Column:
+    metric, extractor = _metric(key), _extractor(key)
+    ranked = None if metric in UNRANKED else direction
+    arrow = ARROWS[ranked] if ranked else ""
+    if metric == "frechet_distance":
+        heading = describe(key), arrow
+    else:
+        heading = NAMES.get(metric, metric), f"{'' if extractor == 'model' else extractor} {arrow}".strip()
+    return Column(heading, _reader(key, scores), _with_spread, ranked)
 
 
 def _reader(key: str, scores: Callable[[RunRecord], Scores]) -> Callable[[RunRecord], Reading | None]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import MISSING, Field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -23,21 +23,16 @@ def list_entries(registry: Registry, kind: str | None = None) -> Group:
 
     Raises UnknownNameError for a kind that does not exist.
     """
-    kinds = KINDS if kind is None else (kind,)
     parts: list[RenderableType] = []
-    for name in kinds:
-        entries = [registry.get(name, entry) for entry in registry.names(name)]
-        title = Text(f"{name}=", style="bold")
-        if not entries:
-            parts.append(title.append(" nothing is installed", style="not bold dim"))
-            continue
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        table.add_column("name", style="bold", no_wrap=True)
-        table.add_column("what it is", ratio=3)
-        table.add_column("from", no_wrap=True)
-        table.add_column("options and defaults", ratio=3)
+    for group in KINDS if kind is None else (kind,):
+        entries = [registry.get(group, name) for name in registry.names(group)]
+        title = Text(f"{group}=", style="bold")
+        parts.append(title if entries else title.append(" nothing is installed", style="not bold dim"))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, style="bold cyan")
+        table.add_column(overflow="fold")
         for entry in entries:
-            table.add_row(entry.name, _summary(entry), entry.provider, Text(_options(entry)))
+            table.add_row(f"  {entry.name}", _description(entry))
         parts += [table, Text()]
     return Group(*parts)
 
@@ -47,16 +42,14 @@ def list_plugins(plugins: Plugins) -> RenderableType:
     if not plugins.statuses:
         return Text("no plugins are installed; a plugin is a distribution with an entry point in the group 'genbench'")
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in ("plugin", "distribution", "version", "status"):
+    for column in ("plugin", "distribution", "status"):
         table.add_column(column, no_wrap=True)
-    table.add_column("brings, or what went wrong")
+    table.add_column("brings", overflow="fold")
     for status in plugins.statuses:
-        state = Text(status.status, style=STYLES.get(status.status, ""))
         table.add_row(
             Text(status.name, style="bold"),
-            status.distribution,
-            status.version,
-            state,
+            f"{status.distribution} {status.version}",
+            Text(status.status, style=STYLES[status.status]),
             _remark(status, plugins.registry),
         )
     return table
@@ -74,21 +67,28 @@ def _remark(status: PluginStatus, registry: Iterable[Entry]) -> Text:
     return Text(", ".join(f"{entry.kind}={entry.name}" for entry in registry if entry.provider == status.name))
 
 
-def _summary(entry: Entry) -> Text:
-    """The entry's line, and for a model the choices that it comes with unless others are named."""
-    brought = ", ".join(f"{group}={name}" for group, name in entry.defaults.items())
-    return Text(entry.summary).append(f"\ncomes with {brought}" if brought else "", style="dim")
+def _description(entry: Entry) -> Text:
+    """The entry's line and its plugin, what a model comes with unless other choices are named, and the options."""
+    text = Text(entry.summary).append(f" [{entry.provider}]", style="dim")
+    if entry.defaults:
+        text.append(f"\ncomes with {' '.join(f'{group}={name}' for group, name in entry.defaults.items())}")
+    options = " ".join(f"{name}={value}" for name, value in _options(entry.options))
+    return text.append(f"\n{options}", style="dim") if options else text
 
 
-def _options(entry: Entry) -> str:
-    return ", ".join(f"{option.name}={_default(option)}" for option in fields(entry.options)) or "–"
-
-
-def _default(option: Field[Any]) -> str:
-    """A default as one would type it on the command line; "?" where there is none."""
-    if option.default is not MISSING:
-        return _typed(option.default)
-    return "?" if option.default_factory is MISSING else _typed(option.default_factory())
+def _options(options: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every option of a dataclass (or of an instance) and its default, as on the command line: options inside options
+    by their dotted names, "?" where there is no default.
+    """
+    for option in fields(options):
+        if not isinstance(options, type):
+            default = getattr(options, option.name)
+        else:
+            default = option.default if option.default_factory is MISSING else option.default_factory()
+        if is_dataclass(default):
+            yield from _options(default, f"{where}{option.name}.")
+        else:
+            yield f"{where}{option.name}", "?" if default is MISSING else _typed(default)
 
 
 def _typed(value: object) -> str:

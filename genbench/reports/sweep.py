@@ -25,6 +25,7 @@ BEST = "* best of its column, and what is not told apart from it (2 combined sta
 QUICK = "† toy budgets (quick): these numbers mean nothing, and are never ranked against full runs"
 CONTENDED = "~ timed while other processes kept the machine busy: not ranked"
 REUSED = "° from the store: measured or paid for by an earlier run"
+VENDI = "Vendi: effective number of distinct images; not ranked, for noise has more of them than real images have"
 FRECHET = "FD(x) is the Fréchet distance between features of x; only on Inception-v3's is it called FID"
 
 
@@ -160,6 +161,7 @@ def _notes(sections: Sequence[Section], families: Sequence[Family], hidden: Sequ
         QUICK: any(family.runs[0].quick for family in families),
         CONTENDED: any("~" in cell.text for _, cell in headed),
         REUSED: any("°" in cell.marks for _, cell in headed),
+        VENDI: any(first == "Vendi" for (first, _), _ in headed),
         FRECHET: any(first.startswith("FD(") for (first, _), _ in headed),
         f"not shown, but in each run's result.json: {', '.join(map(describe, hidden))}": bool(hidden),
     }

@@ -19,6 +19,11 @@ class Norm(Enum):
 
 
 @dataclass
+class Inner:
+    depth: int = 2
+
+
+@dataclass
 class Options:
     width: int
     norm: Norm = Norm.SPECTRAL
@@ -26,6 +31,7 @@ class Options:
     limit: float | None = None
     path: str = ""
     widths: list[int] = field(default_factory=lambda: [8, 16])
+    inner: Inner = field(default_factory=lambda: Inner(depth=3))
 
 
 @pytest.fixture
@@ -46,9 +52,9 @@ def printed(renderable):
 
 def test_entries_with_provider_options_and_defaults(registry):
     text = printed(list_entries(registry))
-    assert "toy_gan a toy toy width=?, norm=spectral, augment=false, limit=null, path='', widths=[8,16]" in text
-    assert "comes with sampler=one_shot" in text
-    assert "kid squared [mmd] genbench –" in text
+    assert "model= toy_gan a toy [toy] comes with sampler=one_shot" in text
+    assert "width=? norm=spectral augment=false limit=null path='' widths=[8,16] inner.depth=3" in text
+    assert "kid squared [mmd] [genbench]" in text
     assert "dataset= nothing is installed" in text
 
 

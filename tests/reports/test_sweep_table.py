@@ -99,6 +99,13 @@ def test_higher_is_better_where_it_is(make_record):
     assert [cell(table, name, "recall").best for name in "ab"] == [False, True]
 
 
+def test_variety_alone_is_not_ranked(make_record):
+    table = sweep_table([make_record("a", "a", metrics={"digits/vendi_score": (99.0, 0.1)}), make_record("b", "b")])
+    assert not cell(table, "a", "Vendi").best
+    assert ("Vendi", "digits") in table.sections[0].headings
+    assert any(note.startswith("Vendi") for note in table.notes)
+
+
 def test_one_model_alone_leads_nothing(make_record):
     table = sweep_table([make_record()])
     assert not any(cell.best for section in table.sections for row in section.rows for cell in row.cells)
@@ -221,7 +228,7 @@ def test_columns_that_do_not_fit_follow_below(make_record):
     Console(file=file, width=80).print(render(sweep_table([make_record("a", "latent_diffusion")]), 80))
     text = file.getvalue()
     assert max(map(len, text.splitlines())) <= 80
-    assert text.count("Vendi") == 3  # at n, at the floor, and among what is not shown
+    assert text.count("Vendi") == 4  # at n, at the floor, in its note, and among what is not shown
     assert "…" not in text
 
 
