@@ -26,11 +26,15 @@ class LatentScale(nn.Module):
         self.register_buffer("mean", torch.zeros(channels, 1, 1))
         self.register_buffer("std", torch.ones(channels, 1, 1))
 
-    def measure(self, latents: Tensor) -> None:
-        """Take mean and spread of latents [N, Z, h, w]."""
-        std, mean = torch.std_mean(latents, dim=(0, 2, 3), correction=0)
-        # A channel that says nothing (all its posteriors collapsed to one value) must not be blown up.
-        self.mean, self.std = mean[:, None, None], std.clamp(min=1e-3)[:, None, None]
+    def measure(self, latents: Posterior) -> None:
+        """Take the mean and spread of draws from posteriors [N, Z, h, w].
+
+        The posteriors' own variance counts: a channel that has collapsed to the prior is noise of unit variance, and
+        must not be blown up.
+        """
+        variance, mean = torch.var_mean(latents.mean, dim=(0, 2, 3), correction=0)
+        variance = variance + latents.std.square().mean(dim=(0, 2, 3))
+        self.mean, self.std = mean[:, None, None], variance.sqrt()[:, None, None]
 
     def standardise(self, posterior: Posterior) -> Posterior:
         """The same posterior with channels of mean 0 and standard deviation sigma_data."""

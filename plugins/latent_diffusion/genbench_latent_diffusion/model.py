@@ -83,7 +83,7 @@ class LatentDiffusion(Generator):
         """The autoencoder; then, on the latents of the training images, the denoiser."""
         yield AutoencoderStage(self.autoencoder, self.config.autoencoder)
         latents = encode_all(self.autoencoder, train.images)
-        self.scale.measure(latents.mean)
+        self.scale.measure(latents)
         yield DenoiserStage(self.denoiser, self.scale.standardise(latents), self.classes, self.schedule, self.config)
 
     def state(self) -> dict[str, Tensor]:
