@@ -36,12 +36,15 @@ def combine(values: Sequence[float], errors: Sequence[float | None]) -> Estimate
     """One estimate of n >= 1 replicates from each run's value and own standard error.
 
     Of two or more runs it is the mean, with the sample standard deviation (n - 1) as spread and that over sqrt(n) as
-    error: the runs' own errors are then part of what is seen between them.
+    error. The error is never below what the runs' own errors leave of it, their root mean square over sqrt(n): two
+    seeds that agree by chance do not make a number certain.
     """
     if len(values) == 1:
         return Estimate(values[0], errors[0], errors[0])
+    known = [error for error in errors if error is not None]
+    least = math.sqrt(statistics.fmean(error**2 for error in known)) if len(known) == len(errors) else 0.0
     spread = statistics.stdev(values)
-    return Estimate(statistics.fmean(values), spread, spread / math.sqrt(len(values)), len(values))
+    return Estimate(statistics.fmean(values), spread, max(spread, least) / math.sqrt(len(values)), len(values))
 
 
 def leaders(column: Sequence[Estimate | None], *, lower_is_better: bool) -> set[int]:

@@ -40,6 +40,13 @@ def test_replicates_agree_with_numpy(count):
     assert found.count == count
 
 
+def test_seeds_that_agree_by_chance_are_not_certain():
+    found = combine([5.0, 5.0], [0.3, 0.4])
+    assert found.spread == 0.0
+    assert found.error == pytest.approx(np.sqrt((0.3**2 + 0.4**2) / 2) / np.sqrt(2))
+    assert combine([4.0, 6.0], [0.3, 0.4]).error == pytest.approx(1.0)
+
+
 def estimate(value, error=None):
     return Estimate(value, error, error)
 
