@@ -48,6 +48,14 @@ def test_agrees_with_torch_fidelity(n, d, tolerance):
     assert frechet_distance(x, y)[0] == pytest.approx(theirs["frechet_inception_distance"], abs=tolerance)
 
 
+def test_fewer_images_than_features_agree_with_singular_values():
+    x, y = normal(30, 80, 0, 1.3), normal(45, 80, 1)
+    a, b = (x - x.mean(0)) / math.sqrt(29), (y - y.mean(0)) / math.sqrt(44)
+    expected = (x.mean(0) - y.mean(0)).square().sum() + a.square().sum() + b.square().sum()
+    expected -= 2 * torch.linalg.svdvals(a @ b.T).sum()
+    assert frechet_distance(x, y)[0] == pytest.approx(float(expected), rel=1e-9)
+
+
 @pytest.mark.parametrize("n", [2, 10, 200])
 @pytest.mark.parametrize("scale", [1.0, 100.0])
 def test_a_set_is_at_distance_zero_from_itself(n, scale):
