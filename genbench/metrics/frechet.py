@@ -33,7 +33,7 @@ class FrechetDistance(Metric):
         return problem(generated, reference)
 
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
-        """ "frechet_distance", in squared units of the features."""
+        """Measures "frechet_distance", in squared units of the features."""
         value, standard_error = frechet_distance(generated.features, reference.features)
         n = len(generated)
         return {"frechet_distance": Measurement(value, standard_error, ESTIMAND, n, Direction.LOWER)}

@@ -39,7 +39,7 @@ class InceptionScore(Metric):
         return problem(generated, generated, at_least=2 * self.splits)
 
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
-        """ "inception_score", between 1 and the number of classes."""
+        """Measures "inception_score", between 1 and the number of classes."""
         assert generated.logits is not None
         logits = generated.logits.double()
         n = len(logits)

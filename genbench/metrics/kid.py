@@ -31,7 +31,7 @@ class KernelDistance(Metric):
         return problem(generated, reference)
 
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
-        """ "kid": unbiased, so slightly negative values are to be expected between equal populations."""
+        """Measures "kid": unbiased, so slightly negative values are to be expected between equal populations."""
         value, standard_error = kernel_distance(generated.features.double(), reference.features.double())
         return {"kid": Measurement(value, standard_error, ESTIMAND, len(generated), Direction.LOWER)}
 

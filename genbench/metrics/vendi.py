@@ -29,7 +29,7 @@ class VendiScore(Metric):
         return problem(generated, generated)
 
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
-        """ "vendi_score", between 1 and the number of images."""
+        """Measures "vendi_score", between 1 and the number of images."""
         value, standard_error = vendi_score(generated.features.double())
         return {"vendi_score": Measurement(value, standard_error, ESTIMAND, len(generated), Direction.HIGHER)}
 
