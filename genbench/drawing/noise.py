@@ -79,7 +79,7 @@ def _bits(keys: Tensor, kind: int, draw: int, count: int) -> Tensor:
     two of 5e7 streams would overlap with probability 0.4.
     """
     root = _finalise(keys + _signed(GOLDEN))
-    start, twist = (_finalise(root + mix(kind, draw, part))[:, None] for part in (0, 1))
+    start, twist = _finalise(torch.stack([root + mix(kind, draw, part) for part in (0, 1)])).unsqueeze(-1)
     counter = torch.arange(count, dtype=torch.int64, device=keys.device).mul_(_signed(GOLDEN))
     return _finalise(start + counter, twist)
 
