@@ -27,9 +27,11 @@ def widths(channels: int, count: int) -> list[int]:
 
 
 class GeneratorNetwork(nn.Module):
-    """Latents to images: a linear layer to ceil(size / 2^levels), then transposed convolutions, each doubling the size.
+    """Latents to images: a linear layer to ceil(size / 2^levels), then for each level a transposed convolution, which
+    doubles the size, and a convolution.
 
-    After DCGAN (Radford et al., 2016). Sizes that are no multiple of 2^levels are cropped from the next one up.
+    DCGAN (Radford et al., 2016) has the first of the two only. Sizes that are no multiple of 2^levels are cropped from
+    the next one up.
     """
 
     def __init__(self, data: DataSpec, latent_size: int, channels: int, classes: int) -> None:
@@ -41,10 +43,13 @@ class GeneratorNetwork(nn.Module):
         self.labels = nn.Embedding(classes, latent_size) if classes else None
         self.start = nn.Linear(latent_size * (2 if classes else 1), math.prod(self.base), bias=False)
         layers: list[nn.Module] = [nn.BatchNorm2d(wide[0]), nn.ReLU()]
-        for narrow_from, narrow_to in pairwise(wide):
+        for wide_from, wide_to in pairwise(wide):
             layers += [
-                nn.ConvTranspose2d(narrow_from, narrow_to, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(narrow_to),
+                nn.ConvTranspose2d(wide_from, wide_to, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(wide_to),
+                nn.ReLU(),
+                nn.Conv2d(wide_to, wide_to, 3, padding=1, bias=False),
+                nn.BatchNorm2d(wide_to),
                 nn.ReLU(),
             ]
         self.body = nn.Sequential(*layers, nn.Conv2d(wide[-1], data.channels, 3, padding=1), nn.Tanh())

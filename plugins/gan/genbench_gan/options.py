@@ -9,20 +9,21 @@ from dataclasses import dataclass
 class GANOptions:
     """Defaults are tuned for small grey images such as the 8x8 digits, at under a minute on one core.
 
-    `channels` are those at full resolution; every halving doubles them, up to eight times as many. One training step is
+    Channels are those at full resolution; every halving doubles them, up to eight times as many. One training step is
     `discriminator_steps` updates of the discriminator, each on its own `batch_size` real images, and one of the
-    generator. `ema` is the decay per step of the generator's averaged weights, which are the ones that draw.
+    generator. Both optimizers are Adam(beta1, beta2). `ema` is the decay per step of the generator's averaged weights,
+    which are the ones that draw. `augment` shows the discriminator shifted, cut and re-lit images (DiffAugment).
     """
 
     latent_size: int = 24
-    generator_channels: int = 16
+    generator_channels: int = 24
     discriminator_channels: int = 16
-    steps: int = 1000
+    steps: int = 1100
     batch_size: int = 64
     discriminator_steps: int = 1
-    generator_learning_rate: float = 3e-3
-    discriminator_learning_rate: float = 3e-3
+    generator_learning_rate: float = 4e-3
+    discriminator_learning_rate: float = 4e-3
     beta1: float = 0.0
     beta2: float = 0.99
-    ema: float = 0.995
+    ema: float = 0.998
     augment: bool = False
