@@ -46,7 +46,7 @@ class PRDC(Metric):
         return problem(generated, reference, at_least=self.k + 1)
 
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
-        """Measures "precision", "recall" and "coverage" in [0, 1], "density" >= 0; all for the reference images as given."""
+        """Measures "precision", "recall" and "coverage" in [0, 1], "density" >= 0, given the reference."""
         n, r, k = len(generated), len(reference), self.k
         counts = count(generated.features.double(), reference.features.double(), k)
         inside = int((counts.balls > 0).sum())
