@@ -14,7 +14,7 @@ from genbench.interfaces import FeatureExtractor, Features, to_unit_range
 from genbench.registry import NoOptions
 
 WEIGHTS = Path(__file__).with_name("digits.safetensors")
-WEIGHTS_SHA256 = "94ebefb839e18d3f391c54e469985383361ee2075f5674f8132bc70c81f430a7"
+WEIGHTS_SHA256 = "61f700f8bc1163afcdc753c57ecd0fc7301b7b725f81ae126852fe1c5b7570ec"
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma of red, green and blue
 SIZE = 8
 
