@@ -1,1 +1,1 @@
-"""Hydra on one side, typed plans on the other: the only package, with cli, that knows Hydra or OmegaConf."""
+"""Hydra on one side, typed plans on the other: the only package that knows Hydra or OmegaConf."""

@@ -27,7 +27,7 @@ class Denoiser(nn.Module):
         super().__init__()
         self.noise = NoiseEmbedding(EMBEDDING)
         self.classes = nn.Embedding(classes + 1, EMBEDDING) if classes else None
-        body = {Network.MLP: ResidualMLP, Network.UNET: UNet}[options.network]
+        body = {Network.mlp: ResidualMLP, Network.unet: UNet}[options.network]
         self.body = body(shape, EMBEDDING, options.width, options.blocks)
 
     def forward(self, latents: Tensor, noise: Tensor, label: Tensor | None = None) -> Tensor:

@@ -12,8 +12,8 @@ from genbench.diffusion.predictions import Prediction
 class Network(Enum):
     """What denoises: a residual MLP over the flattened latent, or a convolutional U-Net for latents from about 8x8."""
 
-    MLP = "mlp"
-    UNET = "unet"
+    mlp = "mlp"
+    unet = "unet"
 
 
 @dataclass
@@ -39,7 +39,7 @@ class DenoiserOptions:
     `blocks` counts residual blocks, per resolution in a U-Net. `ema` is the decay per step of the averaged weights.
     """
 
-    network: Network = Network.MLP
+    network: Network = Network.mlp
     width: int = 256
     blocks: int = 4
     steps: int = 2200

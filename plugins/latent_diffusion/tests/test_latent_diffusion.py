@@ -26,7 +26,7 @@ PLAIN = DataSpec(1, 8, 8, levels=17, classes=("dark", "bright"))
 LABELLED = replace(PLAIN, conditions=("label",))
 
 
-def options(network: Network = Network.MLP, steps: int = 100) -> LatentDiffusionOptions:
+def options(network: Network = Network.mlp, steps: int = 100) -> LatentDiffusionOptions:
     return LatentDiffusionOptions(
         AutoencoderOptions(width=8, latent_channels=2, kl_weight=1e-3, steps=steps, batch_size=32),
         DenoiserOptions(network, width=32, blocks=1, steps=steps, batch_size=32, ema=0.9),
@@ -166,7 +166,7 @@ def test_guidance_moves_images(labelled: LatentDiffusion) -> None:
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 14, 10)])
 def test_other_sizes_networks_schedules_and_predictions(prediction: Prediction, shape: tuple[int, int, int]) -> None:
     data = DataSpec(*shape)
-    config = replace(options(Network.UNET, steps=3), prediction=prediction, sigma_data=1.0)
+    config = replace(options(Network.unet, steps=3), prediction=prediction, sigma_data=1.0)
     config.denoiser.width = 8
     model = LatentDiffusion(config, data, Cosine())
     train(model, view(data, 40), TrainingSettings(seed=0), Fabric(accelerator="cpu", devices=1))

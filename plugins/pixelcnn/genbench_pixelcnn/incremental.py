@@ -32,12 +32,12 @@ class IncrementalPixelCNN(Predictor):
     def forward(self, canvas: Tensor, row: int, column: int, channel: int) -> Tensor:
         first, *others = self.layers
         if column == channel == 0:
-            above = self.network.centred(canvas[:, :, row - 1 : row]) if row else None
+            above = self.network.embedded(canvas[:, :, row - 1 : row]) if row else None
             for layer in self.layers:
                 above = layer.enter(row, above)
         else:
             pixel, group = (column, channel - 1) if channel else (column - 1, self.network.channels - 1)
-            first.horizontal.write(pixel, group, self.network.centred(canvas[:, group, row, pixel, None]))
+            first.horizontal.write(pixel, group, self.network.embedded(canvas[:, group, row, pixel, None]))
         features = first.output_at(column, channel)
         for layer in others:
             layer.horizontal.write(column, channel, features)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genbench.autoregressive.layers import HorizontalConv2d, VerticalConv2d, gate, shift_down
@@ -18,7 +19,7 @@ class GatedLayer(nn.Module):
     def __init__(self, options: PixelCNNOptions, data: DataSpec, first: bool) -> None:
         super().__init__()
         groups, width = data.channels, data.channels * options.width
-        inputs = groups if first else width
+        inputs = groups * options.embedding if first else width
         taps = (options.kernel + 1) // 2
         self.first, self.groups = first, groups
         self.vertical = VerticalConv2d(inputs, 2 * width, options.kernel)
@@ -53,6 +54,7 @@ class GatedPixelCNN(nn.Module):
     def __init__(self, options: PixelCNNOptions, data: DataSpec) -> None:
         super().__init__()
         self.levels, self.channels = data.levels, data.channels
+        self.embedding = nn.Parameter(_cosines(data.levels, options.embedding))
         self.layers = nn.ModuleList(GatedLayer(options, data, first=i == 0) for i in range(options.layers))
         width = data.channels * options.width
         self.hidden = HorizontalConv2d(width, width, 1, data.channels)
@@ -62,14 +64,20 @@ class GatedPixelCNN(nn.Module):
         """The layers from the values up."""
         return cast(list[GatedLayer], list(self.layers))
 
-    def centred(self, canvas: Tensor) -> Tensor:
-        """Level indices -> what the first layer reads, in [-1, 1]."""
-        return canvas.to(self.logits.weight.dtype).mul_(2 / (self.levels - 1)).sub_(1)
+    def embedded(self, canvas: Tensor) -> Tensor:
+        """What the first layer reads: level indices int64 [B, C, ...] -> [B, C * embedding, ...]."""
+        return F.embedding(canvas, self.embedding).movedim(-1, 2).flatten(1, 2)
 
     def forward(self, canvas: Tensor, label: Tensor | None = None) -> Tensor:
         """int64 [B, C, H, W] and class labels int64 [B] -> logits [B, C, levels, H, W]."""
-        above = left = self.centred(canvas)
+        above = left = self.embedded(canvas)
         for layer in self.layers:
             above, left = layer(above, left, label)
         logits: Tensor = self.logits(self.hidden(left.relu()).relu())
         return logits.view(len(canvas), self.channels, self.levels, *canvas.shape[2:])
+
+
+def _cosines(levels: int, count: int) -> Tensor:
+    """[levels, count]: the first cosines over the intensities, so that near ones start with near embeddings."""
+    intensity = torch.linspace(0, torch.pi, levels)
+    return torch.cos(intensity[:, None] * torch.arange(1, count + 1))

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 @dataclass
 class PixelCNNOptions:
-    """A network of `layers` gated layers with `width` features per colour channel in each stack, an odd `kernel`, and
-    `dropout` on what the horizontal stack adds; AdamW with a warm-up and cosine decay to 0, averaged weights (`ema`).
+    """A network of `layers` gated layers with `width` features per colour channel in each stack and an odd `kernel`, on
+    intensities embedded in `embedding` dimensions, with `dropout` on what the horizontal stack adds; AdamW with warm-up
+    and cosine decay to 0, averaged weights (`ema`).
     """
 
     width: int = 24
+    embedding: int = 8
     layers: int = 4
     kernel: int = 3
     dropout: float = 0.0
@@ -23,7 +25,7 @@ class PixelCNNOptions:
     ema: float = 0.99
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers", "kernel"):
+        for name in ("width", "embedding", "layers", "kernel"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.kernel % 2 == 0:

@@ -1,0 +1,1 @@
+"""What a person types after `genbench`: one command a file, each with `add(commands)`; imports stay light."""
