@@ -12,15 +12,15 @@ class PixelCNNOptions:
     and cosine decay to 0, averaged weights (`ema`).
     """
 
-    width: int = 24
+    width: int = 16
     embedding: int = 8
-    layers: int = 4
+    layers: int = 3
     kernel: int = 3
-    dropout: float = 0.0
-    steps: int = 1000
+    dropout: float = 0.1
+    steps: int = 1500
     batch_size: int = 32
-    learning_rate: float = 5e-3
-    weight_decay: float = 0.01
+    learning_rate: float = 0.01
+    weight_decay: float = 0.1
     warmup_steps: int = 50
     ema: float = 0.99
 

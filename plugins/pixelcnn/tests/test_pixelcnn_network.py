@@ -23,7 +23,7 @@ LABELLED = DataSpec(channels=2, height=2, width=2, levels=2, classes=("a", "b", 
 def model_for(spec: DataSpec, **options: int) -> PixelCNN:
     """A PixelCNN whose weights are all far from zero."""
     torch.manual_seed(0)
-    model = PixelCNN(PixelCNNOptions(**{"width": 6, "layers": 4, "kernel": 3, **options}), spec, None)  # type: ignore[arg-type]
+    model = PixelCNN(PixelCNNOptions(**{"width": 16, "layers": 4, "kernel": 3, **options}), spec, None)  # type: ignore[arg-type]
     for parameter in model.network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     model.network.double().eval()

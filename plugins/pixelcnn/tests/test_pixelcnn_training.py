@@ -39,7 +39,7 @@ def test_training_learns_what_there_is_to_learn(channels: int, conditions: tuple
     log = train(model, view, TrainingSettings(seed=0), Fabric(accelerator="cpu", devices=1))
     losses = [point["bits_per_dim"] for point in log.curves]
     assert losses[0] > 1.5
-    assert losses[-1] < 0.2
+    assert losses[-1] < 0.3
     if conditions:
         runner = model.prepare(DrawSpec(Raster(), 8, torch.device("cpu")))
         drawn = runner.run(SampleRequest(image_keys(0, 0, 8), {"label": torch.arange(8) % 2}))
