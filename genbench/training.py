@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from genbench.errors import DivergedError
 from genbench.interfaces import Batch, Generator, LearningRate, Stage, StageSpec, TrainingView, to_unit_range
+from genbench.interrupts import hold_interrupts
 from genbench.seeds import mix
 
 REPORTS = 100  # points on a stage's training curve, and looks at whether it has diverged
@@ -29,7 +30,7 @@ class TrainingSettings:
     seed: int
     steps: int | None = None
     images: int | None = None
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float = 20.0
 
     def budget(self, spec: StageSpec) -> StageSpec:
         """The stage's own budget, or the one asked for."""
@@ -78,6 +79,11 @@ def train(
     )
     log = TrainingLog(**saved["log"]) if saved else TrainingLog()
     finished: list[dict[str, dict[str, Tensor]]] = saved["finished"] if saved else []
+
+    def save(stage: dict[str, Any] | None) -> None:
+        if checkpoint:
+            _save(checkpoint, {"log": vars(log), "finished": finished, "stage": stage})
+
     for index, stage in enumerate(generator.stages(view)):
         modules = {name: module.to(fabric.device) for name, module in stage.modules().items()}
         if index < len(finished):
@@ -89,24 +95,37 @@ def train(
         if saved and saved["stage"] is not None:
             run.load_state(saved["stage"])
         saved = None
-        last_save = time.monotonic()
         before = log.seconds, log.steps, log.images
-        started = time.perf_counter() - run.seconds
+
+        _run_stage(run, log, settings, report, save)
+        run.finish()
+        log.seconds = before[0] + run.seconds
+        log.steps, log.images = before[1] + run.spec.steps, before[2] + run.spec.steps * run.spec.batch_size
+        finished.append({name: module.state_dict() for name, module in modules.items()})
+        save(None)
+    return log
+
+
+def _run_stage(
+    run: _StageRun,
+    log: TrainingLog,
+    settings: TrainingSettings,
+    report: Callable[[Progress], None],
+    save: Callable[[dict[str, Any]], None],
+) -> None:
+    """Train one stage to its end, saving now and then, and before an interrupt is honoured."""
+    last_save = time.monotonic()
+    started = time.perf_counter() - run.seconds
+    with hold_interrupts() as interrupt:
         for progress in run:
             run.seconds = time.perf_counter() - started
             if progress is not None:
                 log.curves.append({"stage": progress.stage, "step": progress.step, **progress.losses})
                 report(replace(progress, seconds=run.seconds))
-            if checkpoint and time.monotonic() - last_save > settings.checkpoint_seconds:
-                _save(checkpoint, {"log": vars(log), "finished": finished, "stage": run.state()})
+            if interrupt.waiting or time.monotonic() - last_save > settings.checkpoint_seconds:
+                save(run.state())
                 last_save = time.monotonic()
-        run.finish()
-        log.seconds = before[0] + run.seconds
-        log.steps, log.images = before[1] + run.spec.steps, before[2] + run.spec.steps * run.spec.batch_size
-        finished.append({name: module.state_dict() for name, module in modules.items()})
-        if checkpoint:
-            _save(checkpoint, {"log": vars(log), "finished": finished, "stage": None})
-    return log
+            interrupt.honour()
 
 
 class _StageRun:

@@ -31,7 +31,7 @@ class TrainingConfig:
     steps: int | None = None
     images: int | None = None
     precision: Precision = Precision.full
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float = 20.0
 
 
 @dataclass
