@@ -54,11 +54,21 @@ class Outcome:
     reused: bool
 
 
-def benchmark(plan: Plan, command: str) -> Outcome:
-    """Do what the plan asks, or find it done. Never raises for what goes wrong inside the run: the record says it."""
+class RefusedError(ValueError):
+    """The dataset or the device that the plan names cannot be had: there is no run to record."""
+
+
+def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
+    """Do what the plan asks, or find it done. What goes wrong inside the run is in its record, not raised.
+
+    `live` shows a progress bar on a terminal: not where several jobs share it. Raises RefusedError.
+    """
     torch.set_num_threads(plan.threads)
-    plan = replace(plan, device=resolve_device(plan.device))
-    dataset: Dataset = plan.dataset.build()
+    try:
+        plan = replace(plan, device=resolve_device(plan.device))
+        dataset: Dataset = plan.dataset.build()
+    except ValueError as error:
+        raise RefusedError(str(error)) from error
     ids = identity.run_ids(plan, dataset.fingerprint)
     store = Store(plan.results)
     run_id = f"{plan.model.entry.name}-{dataset.name}-s{plan.seed}-{ids.run[:8]}"
@@ -68,7 +78,7 @@ def benchmark(plan: Plan, command: str) -> Outcome:
     folder = store.run_dir(run_id)
     (folder / "config.yaml").write_text(yaml.safe_dump(plan.config, sort_keys=False))
     empty = _empty_record(plan, dataset, run_id, command)
-    with Narrator(_label(plan), folder / "run.log") as narrator:
+    with Narrator(_label(plan), folder / "run.log", live) as narrator:
         try:
             record = _run(plan, dataset, store, ids, empty, narrator)
         except Exception as error:

@@ -14,10 +14,13 @@ SILENCE = 5.0  # seconds between two plain progress lines
 
 
 class Narrator:
-    """Speaks for one run. Use as a context manager: the bar goes away when the run ends, however it ends."""
+    """Speaks for one run. Use as a context manager: the bar goes away when the run ends, however it ends.
 
-    def __init__(self, name: str, log: Path, console: Console | None = None) -> None:
-        self.name, self.log = name, log
+    Without `live` there is no bar even on a terminal, for runs that share it with others.
+    """
+
+    def __init__(self, name: str, log: Path, live: bool = True, console: Console | None = None) -> None:
+        self.name, self.log, self.live = name, log, live
         self.console = console or Console(file=sys.stderr, highlight=False)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -25,7 +28,7 @@ class Narrator:
         self._last = 0.0
 
     def __enter__(self) -> Narrator:
-        if self.console.is_terminal:
+        if self.live and self.console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -45,7 +48,7 @@ class Narrator:
     def say(self, text: str) -> None:
         """One line that stays."""
         self._write(text)
-        self.console.print(f"[{self.name}] {text}", markup=False)
+        self.console.print(f"[{self.name}] {text}", markup=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """A line for the log only."""
@@ -61,7 +64,7 @@ class Narrator:
                 self._task = self._bar.add_task(f"[{self.name}] {activity}".replace("[", r"\["), total=total)
             self._bar.update(self._task, completed=done, description=f"\\[{self.name}] {line}")
         elif activity != self._activity or time.monotonic() - self._last > SILENCE:
-            self.console.print(f"[{self.name}] {line}", markup=False)
+            self.console.print(f"[{self.name}] {line}", markup=False, soft_wrap=True)
             self._last = time.monotonic()
         self._activity = activity
 
@@ -72,4 +75,4 @@ class Narrator:
 
 def announce(text: str) -> None:
     """One line outside any run."""
-    Console(file=sys.stderr, highlight=False).print(text, markup=False)
+    Console(file=sys.stderr, highlight=False).print(text, markup=False, soft_wrap=True)

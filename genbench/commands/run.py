@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from genbench.commands.errors import UserError
 from genbench.commands.report import print_sweep, sweep_records
+from genbench.interrupts import terminate_as_interrupt
 from genbench.store.records import RunRecord, Status
 from genbench.store.sweeps import new_sweep_id
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 HELP = """\
 train or load models, draw under the clock, measure, and end with one table
@@ -21,6 +27,7 @@ train or load models, draw under the clock, measure, and end with one table
 
 Options are Hydra overrides: group=name, group.option=value. `genbench list` shows them;
 `genbench run --cfg job model=gan` shows the config that comes of them.
+Exit code: 0 if all that could run did, 1 if a run failed, 2 if what was asked for cannot be.
 """
 
 
@@ -30,26 +37,38 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Exit code: 0 if all that could run did, 1 if a run failed, 2 if a single run is of what cannot work."""
+    """Run the sweep, print its table, return the exit code. Raises UserError for mistakes, before any work."""
     if list(arguments) in (["-h"], ["--help"]):
         print(HELP)
         return 0
-    from genbench.config.entry import SWEEP, launch
+    from genbench.config.entry import SWEEP, MistakeError, launch
 
-    os.environ[SWEEP.id] = new_sweep_id()
-    os.environ[SWEEP.command] = shlex.join(["genbench", "run", *arguments])
-    with tempfile.TemporaryDirectory(prefix="genbench-") as scratch:
-        os.environ[SWEEP.scratch] = scratch
-        results = launch(arguments)
-    if results is None:  # --cfg, --info: nothing was run
-        return 0
-    sweep, records = sweep_records(results, os.environ[SWEEP.id])
-    print_sweep(results, sweep, records)
-    return exit_code(records)
+    sweep_id, command = new_sweep_id(), shlex.join(["genbench", "run", *arguments])
+    with tempfile.TemporaryDirectory(prefix="genbench-") as scratch, terminate_as_interrupt():
+        os.environ |= {SWEEP.id: sweep_id, SWEEP.command: command, SWEEP.scratch: scratch}
+        try:
+            reports = launch(arguments)
+        except MistakeError as mistake:
+            raise UserError(str(mistake)) from None
+        except KeyboardInterrupt:
+            print(
+                f"\ninterrupted; what is finished is kept. The same command goes on from here:\n  {command}",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
+    refused = [report.refused for report in reports if report.refused]
+    ran = [report for report in reports if report.run_id]
+    records: list[RunRecord] = []
+    if ran:
+        sweep, records = sweep_records(Path(ran[0].results), sweep_id)
+        print_sweep(Path(ran[0].results), sweep, records)
+    return exit_code(records, refused)
 
 
-def exit_code(records: Sequence[RunRecord]) -> int:
-    """What the shell is told of a sweep with these runs."""
-    if len(records) == 1 and records[0].status is Status.INCOMPATIBLE:
+def exit_code(records: Sequence[RunRecord], refused: Sequence[str] = ()) -> int:
+    """What the shell is told: `refused` are jobs that could not even become runs."""
+    incompatible = [record for record in records if record.status is Status.INCOMPATIBLE]
+    if len(records) + len(refused) == 1 and (incompatible or refused):
         return 2
-    return 1 if any(record.status in (Status.FAILED, Status.DIVERGED) for record in records) else 0
+    failed = [record for record in records if record.status in (Status.FAILED, Status.DIVERGED)]
+    return 1 if failed or refused else 0

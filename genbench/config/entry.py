@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import hydra
+from hydra import compose, initialize_config_module
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.compose import ConfigError, plan_from_config
 from genbench.config.mirror import mirror
+from genbench.config.mistakes import check_roots, explain
 from genbench.plugins import load_plugins
 from genbench.registry import UnknownNameError
+
+CONFIGS = "genbench.conf"
+MULTIRUN = {"-m", "--multirun"}
 
 
 class _Names(NamedTuple):
@@ -28,33 +41,77 @@ class _Names(NamedTuple):
 SWEEP = _Names()
 
 
-def launch(arguments: Sequence[str]) -> Path | None:
-    """Let Hydra compose and run every job; returns the results folder, None if nothing ran (--help, --cfg)."""
-    mirror(load_plugins().registry)
-    marker = Path(os.environ[SWEEP.scratch]) / "results"
+class MistakeError(Exception):
+    """Something in the command cannot be meant; the message is for the person who typed it."""
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """What one job left behind: the id of its run, or why it could not become one."""
+
+    results: str
+    run_id: str = ""
+    refused: str = ""
+
+
+def launch(arguments: Sequence[str]) -> list[JobReport]:
+    """Check all that was asked for, then let Hydra run every job. Nothing is reported for --help, --cfg and the like.
+
+    Raises MistakeError before any work.
+    """
+    registry = load_plugins().registry
+    mirror(registry)
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    if mistake := check_roots(overrides):
+        raise MistakeError(mistake)
+    # Exceptions then come to us instead of to Hydra's own printer, which would end the program.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     before = sys.argv
     sys.argv = ["genbench run", *arguments]
     try:
-        hydra.main(version_base="1.3", config_path="pkg://genbench.conf", config_name="config")(job)()
+        if not set(flags) - MULTIRUN and not any(override.startswith("hydra/sweeper=") for override in overrides):
+            _check_jobs(overrides, multirun=bool(flags))
+        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIGS}", config_name="config")(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise MistakeError(explain(error, registry)) from None
+    except ConfigError as error:
+        raise MistakeError(str(error)) from None
     finally:
         sys.argv = before
-    return Path(marker.read_text()) if marker.exists() else None
+    reports = sorted(Path(os.environ[SWEEP.scratch]).glob("job-*.json"))
+    return [JobReport(**json.loads(path.read_text())) for path in reports]
+
+
+def _check_jobs(overrides: Sequence[str], multirun: bool) -> None:
+    """Compose every job and look at its values: the last one's mistake is found before the first one's work."""
+    with initialize_config_module(CONFIGS, version_base="1.3"):
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        parsed = [override for override in parsed if not override.is_hydra_override()]
+        jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0] if multirun else [overrides]
+        for job_overrides in jobs:
+            plan_from_config(compose("config", list(job_overrides)), load_plugins().registry)
 
 
 def job(config: DictConfig) -> None:
-    """One run of the sweep. What goes wrong in it is in its record; only an impossible config ends the program."""
-    from genbench.benchmark import benchmark
+    """One run of the sweep. Whatever goes wrong in it is reported, and the other jobs go on."""
+    from genbench.benchmark import RefusedError, benchmark
     from genbench.narrator import announce
     from genbench.store.sweeps import add_run
 
+    context = HydraConfig.get()
+    number = int(context.job.num) if context.mode is RunMode.MULTIRUN else 0
+    alone = context.runtime.choices.get("hydra/launcher", "basic") == "basic"
+    results = Path(str(config.results))
     try:
         plan = plan_from_config(config, load_plugins().registry)
-        outcome = benchmark(plan, os.environ[SWEEP.command])
-    except (ConfigError, UnknownNameError) as error:
-        print(f"genbench: {error}", file=sys.stderr)
-        sys.exit(2)
-    add_run(plan.results, os.environ[SWEEP.id], os.environ[SWEEP.command], outcome.record.run_id)
-    (Path(os.environ[SWEEP.scratch]) / "results").write_text(str(plan.results))
-    if outcome.reused:
-        announce(f"{outcome.record.run_id}: answered from the store")
-    plan.tracking.build().mirror(outcome.record, os.environ[SWEEP.id])
+        outcome = benchmark(plan, os.environ[SWEEP.command], live=alone)
+        add_run(results, os.environ[SWEEP.id], os.environ[SWEEP.command], outcome.record.run_id)
+        report = JobReport(str(results), run_id=outcome.record.run_id)
+        if outcome.reused:
+            announce(f"{outcome.record.run_id}: answered from the store")
+        plan.tracking.build().mirror(outcome.record, os.environ[SWEEP.id])
+    except (ConfigError, UnknownNameError, RefusedError, OSError) as error:
+        report = JobReport(str(results), refused=str(error))
+        announce(f"job {number}: {error}")
+    (Path(os.environ[SWEEP.scratch]) / f"job-{number:06}.json").write_text(json.dumps(asdict(report)))
