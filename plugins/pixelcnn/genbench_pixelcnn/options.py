@@ -16,11 +16,11 @@ class PixelCNNOptions:
     embedding: int = 8
     layers: int = 3
     kernel: int = 3
-    dropout: float = 0.1
+    dropout: float = 0.15
     steps: int = 1500
     batch_size: int = 32
-    learning_rate: float = 0.01
-    weight_decay: float = 0.1
+    learning_rate: float = 0.015
+    weight_decay: float = 0.2
     warmup_steps: int = 50
     ema: float = 0.99
 
