@@ -157,7 +157,7 @@ class _StageRun:
             for module in self.modules.values():
                 module.train()
             self._set_rates()
-            torch.manual_seed(mix(self.seed, self.index, self.step))
+            _seed(mix(self.seed, self.index, self.step), self.fabric.device)
             with self.fabric.autocast():
                 losses = self.stage.step(self._batch(), self._update)
             if self.averages:
@@ -277,6 +277,13 @@ class _Order:
             generator = torch.Generator().manual_seed(mix(self.seed, epoch))
             self._epoch = epoch, torch.randperm(self.n, generator=generator)
         return self._epoch[1]
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """torch.manual_seed for one device: for all of them it costs a millisecond, at every step (measured on a CPU)."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:
