@@ -30,6 +30,7 @@ def options(network: Network = Network.mlp, steps: int = 100) -> LatentDiffusion
     return LatentDiffusionOptions(
         AutoencoderOptions(width=8, latent_channels=2, kl_weight=1e-3, steps=steps, batch_size=32),
         DenoiserOptions(network, width=32, blocks=1, steps=steps, batch_size=32, ema=0.9),
+        sigma_data=0.5,
     )
 
 
