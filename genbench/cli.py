@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from genbench.commands import listing, report
 from genbench.commands import run as running
 from genbench.commands.errors import UserError
+from genbench.plugins import FOLDERS
 from genbench.registry import UnknownNameError
 
 COMMANDS = (running, report, listing)
@@ -18,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Exits with 0, with 1 if a run failed, with 2 if what was asked for cannot be."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        arguments = _plugin_folders(arguments)
         if arguments[:1] == ["run"]:
             sys.exit(running.run(arguments[1:]))
         options = _parser().parse_args(arguments)
@@ -27,11 +31,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
+def _plugin_folders(arguments: Sequence[str]) -> list[str]:
+    """The arguments without `--plugins-dir`, whose folders go where jobs in other processes find them as well."""
+    parser = argparse.ArgumentParser(prog="genbench", add_help=False, allow_abbrev=False)
+    _add_plugins_dir(parser)
+    options, rest = parser.parse_known_args(arguments)
+    for folder in options.plugins_dir:
+        if not folder.is_dir():
+            raise UserError(f"--plugins-dir: there is no folder {folder}")
+    before = [os.environ[FOLDERS]] if os.environ.get(FOLDERS) else []
+    if options.plugins_dir:
+        os.environ[FOLDERS] = os.pathsep.join([*before, *(str(folder.resolve()) for folder in options.plugins_dir)])
+    return rest
+
+
+def _add_plugins_dir(parser: argparse.ArgumentParser) -> None:
+    words = f"also load the plugins in this folder, installed or not; may be repeated, like {FOLDERS}"
+    parser.add_argument("--plugins-dir", type=Path, metavar="DIR", action="append", default=[], help=words)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="genbench",
         description="Which generative image model is better, at what, how sure are we, and what does an image cost?",
     )
+    _add_plugins_dir(parser)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from genbench import plugins
+from genbench import identity, plugins
+from genbench.cli import main
 from genbench.plugins import load_plugins
 from genbench.registry import NoOptions, Registry, UnknownNameError
 
@@ -92,3 +95,124 @@ def test_every_built_in_component_can_be_loaded() -> None:
     for entry in load_plugins().registry:
         if entry.provider == "genbench":
             assert callable(entry.load()), entry
+
+
+# ---------------------------------------------------------------------------------------------------- loose plugins
+
+
+def loose_source(name: str) -> str:
+    return GOOD.replace('"good", "good_plugin:Model"', f'"{name}", "loose_{name}:Model"')
+
+
+@pytest.fixture
+def loose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., plugins.Plugins]]:
+    """Write these files into a folder of loose plugins, and load them beside an installed one called "gan"."""
+    folder = tmp_path / "loose"
+    before = set(sys.modules)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv(plugins.FOLDERS, str(folder))
+    (tmp_path / "installed_gan.py").write_text(GOOD)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = [EntryPoint("gan", "installed_gan", plugins.GROUP)]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+
+    def loose(**sources: str) -> plugins.Plugins:
+        for name, source in sources.items():
+            path = folder / f"{name.replace('__in__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
+        load_plugins.cache_clear()
+        return load_plugins()
+
+    yield loose
+    load_plugins.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith(("loose_", "installed_gan")):
+            del sys.modules[name]
+
+
+def test_loose_files_and_packages_are_plugins(loose: Callable[..., plugins.Plugins]) -> None:
+    found = loose(loose_file=loose_source("file"), loose_package__in____init__=loose_source("package"), _part="1 / 0")
+    assert [(status.name, status.status) for status in found.statuses] == [
+        ("gan", "loaded"),
+        ("loose_file", "loaded"),
+        ("loose_package", "loaded"),
+    ]
+    assert found.registry.get("model", "package").provider == "loose_package"
+    assert found.version("loose_file") == "loose"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "error"),
+    [
+        ("loose_a", "import nothing_of_this_name", "No module named 'nothing_of_this_name'"),
+        ("loose_a", "x = 1", "implements no genbench_register hook"),
+        ("loose_a", GOOD, "model 'good' is registered by both gan and loose_a"),
+        ("gan", loose_source("other"), "another plugin is called 'gan'; rename gan.py"),
+        ("random", loose_source("other"), "Python already has a module 'random'"),
+    ],
+)
+def test_a_broken_loose_plugin_is_listed_and_the_others_are_loaded(
+    loose: Callable[..., plugins.Plugins], name: str, source: str, error: str
+) -> None:
+    found = loose(**{name: source, "loose_good": loose_source("fine")})
+    bad = next(status for status in found.statuses if status.status == "broken")
+    assert bad.name == name
+    assert error in bad.error
+    assert found.registry.names("model") == ["fine", "good"]
+
+
+def test_a_loose_plugin_can_be_blocked(loose: Callable[..., plugins.Plugins], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBENCH_DISABLE", "loose_bad")
+    found = loose(loose_bad="raise SystemError('imported although blocked')")
+    assert [status.status for status in found.statuses] == ["loaded", "blocked"]
+
+
+def test_a_missing_folder_is_listed(monkeypatch: pytest.MonkeyPatch, loose: Callable[..., plugins.Plugins]) -> None:
+    monkeypatch.setenv(plugins.FOLDERS, os.pathsep.join([os.environ[plugins.FOLDERS], "nowhere"]))
+    assert "no such folder" in loose(loose_good=loose_source("fine")).statuses[-1].error
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_plugins_dir_is_an_option_of_every_command(
+    loose: Callable[..., plugins.Plugins],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
+) -> None:
+    loose(loose_good=loose_source("fine"))
+    folder = os.environ[plugins.FOLDERS]
+    monkeypatch.setenv(plugins.FOLDERS, "")
+    load_plugins.cache_clear()
+    option = ["--plugins-dir", folder]
+    with pytest.raises(SystemExit) as done:
+        main([*option, "list", "model"] if place == "before" else ["list", "model", *option])
+    assert done.value.code == 0
+    assert "[loose_good]" in capsys.readouterr().out
+    assert os.environ[plugins.FOLDERS] == str(Path(folder).resolve()), "jobs in other processes would not find it"
+
+
+def test_plugins_dir_that_does_not_exist_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["run", "--plugins-dir=nowhere", "model=gan"])
+    assert done.value.code == 2
+    assert "there is no folder nowhere" in capsys.readouterr().err
+
+
+def test_an_edited_loose_plugin_is_another_model(loose: Callable[..., plugins.Plugins]) -> None:
+    def source_of(source: str) -> str:
+        entry = loose(loose_edited=source).registry.get("model", "edited")
+        identity.source_digest.cache_clear()
+        return identity.source_digest(entry.module)
+
+    first = source_of(loose_source("edited"))
+    assert first == source_of(loose_source("edited") + "\n# a comment\n")
+    assert first != source_of(loose_source("edited") + "\nWIDTH = 3\n")
+    assert first != identity.source_digest("nothing_of_this_name")
+
+
+def test_other_processes_inherit_loose_plugins(loose: Callable[..., plugins.Plugins]) -> None:
+    loose(loose_good=loose_source("fine"))
+    code = "from genbench.plugins import load_plugins; print(load_plugins().registry.get('model', 'fine').provider)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "loose_good", done.stderr
