@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genbench import identity
 from genbench.drawing.clock import parameters, time_runners
-from genbench.drawing.devices import resolve_device
+from genbench.drawing.devices import claim, resolve_device
 from genbench.drawing.draw import draw_images
 from genbench.drawing.requests import Requests
 from genbench.errors import DivergedError
@@ -80,7 +80,8 @@ def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
     empty = _empty_record(plan, dataset, run_id, command)
     with Narrator(_label(plan), folder / "run.log", live) as narrator:
         try:
-            record = _run(plan, dataset, store, ids, empty, narrator)
+            with claim(plan.device) as device:
+                record = _run(replace(plan, device=device), dataset, store, ids, empty, narrator)
         except Exception as error:
             narrator.note(traceback.format_exc())
             status = Status.DIVERGED if isinstance(error, DivergedError) else Status.FAILED

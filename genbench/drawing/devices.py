@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import tempfile
 import time
@@ -12,28 +13,57 @@ from pathlib import Path
 
 import psutil
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 
 def resolve_device(name: str) -> str:
-    """ "auto" -> "cuda:0" where there is a GPU, else "cpu"; anything else must be a device that torch can use."""
+    """ "auto" -> "cuda" where there is a GPU, else "cpu"; anything else must be a device that torch can use.
+
+    Raises ValueError with a way out.
+    """
     if name == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device '{name}' cannot be used here: {str(error).splitlines()[0]} (try device=cpu)"
-        ) from None
+        words = str(error).partition(".")[0].splitlines()[0]
+        raise ValueError(f"device '{name}' cannot be used here: {words} (try device=cpu)") from None
     return name
+
+
+@contextmanager
+def claim(device: str) -> Iterator[str]:
+    """A device to work on: "cuda" becomes a GPU of one's own, "cuda:k", as soon as one is free; others stay as named.
+
+    Jobs that run side by side on one machine so take a GPU each, whichever launcher started them.
+    """
+    if device != "cuda":
+        yield device
+        return
+    while True:
+        for index in range(torch.cuda.device_count()):
+            lock = FileLock(_lock_path(f"claim-{index}"))
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            try:
+                yield f"cuda:{index}"
+            finally:
+                lock.release()
+            return
+        time.sleep(0.5)
 
 
 @contextmanager
 def exclusive(device: str) -> Iterator[None]:
     """One timing at a time per device and machine, whichever process or results folder asks."""
-    name = f"genbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}-{device.replace(':', '-')}.lock"
-    with FileLock(Path(tempfile.gettempdir()) / name):
+    with FileLock(_lock_path(f"time-{device.replace(':', '-')}")):
         yield
+
+
+def _lock_path(name: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"genbench-{getpass.getuser()}-{name}.lock"
 
 
 @dataclass

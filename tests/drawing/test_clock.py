@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from genbench.data.digits import load
 from genbench.drawing.clock import _flops, count_evaluations, parameters, peak_memory, time_runners
-from genbench.drawing.devices import Load, resolve_device, watch_load
+from genbench.drawing.devices import Load, claim, resolve_device, watch_load
 from genbench.drawing.draw import draw_images
 from genbench.drawing.requests import Requests
 from genbench.errors import DivergedError
@@ -136,3 +137,12 @@ def test_an_unusable_device_is_refused_with_a_way_out() -> None:
     assert resolve_device("cpu") == "cpu"
     with pytest.raises(ValueError, match=r"device 'cuda:77' cannot be used here: .*try device=cpu"):
         resolve_device("cuda:77")
+
+
+def test_jobs_claim_a_gpu_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with claim("cuda") as first, claim("cuda") as second, claim("cpu") as other:
+        assert (first, second, other) == ("cuda:0", "cuda:1", "cpu")
+    with claim("cuda") as free:
+        assert free == "cuda:0"
