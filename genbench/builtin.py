@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genbench import tasks
+from genbench.data.options import FilesOptions, ImagesOptions, ImageZipOptions
 from genbench.diffusion import grids, guidance, schedules
 from genbench.features.options import InceptionOptions
 from genbench.metrics.options import InceptionScoreOptions, PRDCOptions
@@ -10,6 +11,7 @@ from genbench.registry import Registry
 from genbench.samplers.diffusion import DDIM, Ancestral, Euler, Heun
 from genbench.samplers.one_shot import OneShot
 from genbench.samplers.raster import Raster
+from genbench.tracking.options import WandbOptions
 
 
 def genbench_register(registry: Registry) -> None:
@@ -42,6 +44,28 @@ def _values(registry: Registry) -> None:
 def _components(registry: Registry) -> None:
     add = registry.component
     add("dataset", "digits", "genbench.data.digits:load", summary="scikit-learn's 1,797 real 8x8 digits, 17 levels")
+    add("dataset", "mnist", "genbench.data.mnist:load", FilesOptions, summary="70,000 28x28 digits, from IDX files")
+    add(
+        "dataset",
+        "cifar10",
+        "genbench.data.cifar10:load",
+        FilesOptions,
+        summary="60,000 32x32 photographs, from cifar-10-batches-py",
+    )
+    add(
+        "dataset",
+        "image_folder",
+        "genbench.data.image_folder:load",
+        ImagesOptions,
+        summary="your image files: a folder for each class, or all in one",
+    )
+    add(
+        "dataset",
+        "image_zip",
+        "genbench.data.image_zip:load",
+        ImageZipOptions,
+        summary="your images in a zip, labels in dataset.json (StyleGAN, EDM)",
+    )
     add("features", "pixels", "genbench.features.pixels:Pixels", summary="the pixels themselves")
     add("features", "digits", "genbench.features.digits:Digits", summary="a small digits classifier, 64 features")
     add(
@@ -73,3 +97,10 @@ def _components(registry: Registry) -> None:
     add("metrics", "prdc", "genbench.metrics.prdc:PRDC", PRDCOptions, summary="precision, recall, density, coverage")
     add("metrics", "vendi_score", "genbench.metrics.vendi:VendiScore", summary="effective number of distinct images")
     add("tracking", "none", "genbench.tracking.none:NoTracker", summary="records stay in the results folder")
+    add(
+        "tracking",
+        "wandb",
+        "genbench.tracking.wandb:WandbTracker",
+        WandbOptions,
+        summary="Weights & Biases, offline (no account) or online",
+    )

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genbench.commands import listing, report
+from genbench.commands import listing, report, track
 from genbench.commands import run as running
 from genbench.commands.errors import UserError
 from genbench.plugins import FOLDERS
 from genbench.registry import UnknownNameError
 
-COMMANDS = (running, report, listing)
+COMMANDS = (running, report, track, listing)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

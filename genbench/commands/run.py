@@ -15,6 +15,7 @@ from genbench.commands.report import print_sweep, sweep_records
 from genbench.interrupts import terminate_as_interrupt
 from genbench.store.records import RunRecord, Status
 from genbench.store.sweeps import new_sweep_id
+from genbench.tracking import safely
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
@@ -42,6 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         print(HELP)
         return 0
     from genbench.config.entry import SWEEP, MistakeError, launch
+    from genbench.config.tracking import tracking_again
 
     sweep_id, command = new_sweep_id(), shlex.join(["genbench", "run", *arguments])
     with tempfile.TemporaryDirectory(prefix="genbench-") as scratch, terminate_as_interrupt():
@@ -62,6 +64,10 @@ def run(arguments: Sequence[str]) -> int:
     if ran:
         sweep, records = sweep_records(Path(ran[0].results), sweep_id)
         print_sweep(Path(ran[0].results), sweep, records)
+        tracking = tracking_again(ran[0].tracking)
+        safely(
+            lambda: tracking.build().finish_sweep(sweep, records, Path(ran[0].results)), tracking.entry.name, sweep_id
+        )
     return exit_code(records, refused)
 
 

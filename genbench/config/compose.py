@@ -22,7 +22,7 @@ def plan_from_config(config: DictConfig, registry: Registry) -> Plan:
     """Raises ConfigError for values out of range, UnknownNameError for names that are not registered."""
     root: RootConfig = OmegaConf.to_object(config)  # type: ignore[assignment]
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
-    model = _choice(registry, "model", root.model)
+    model = choice(registry, "model", root.model)
     used = {
         group: _value(registry, group, getattr(root, group)) if group in model.entry.uses else None
         for group in ("schedule", "grid", "guidance")
@@ -30,7 +30,7 @@ def plan_from_config(config: DictConfig, registry: Registry) -> Plan:
     _check(root)
     return Plan(
         model=model,
-        dataset=_choice(registry, "dataset", root.dataset),
+        dataset=choice(registry, "dataset", root.dataset),
         task=_value(registry, "task", root.task),
         sampler=_value(registry, "sampler", root.sampler),
         schedule=used["schedule"],
@@ -38,7 +38,7 @@ def plan_from_config(config: DictConfig, registry: Registry) -> Plan:
         guidance=used["guidance"],
         features={name: _named(registry, "features", name, node) for name, node in root.features.items()},
         metrics={name: _named(registry, "metrics", name, node) for name, node in root.metrics.items()},
-        tracking=_choice(registry, "tracking", root.tracking),
+        tracking=choice(registry, "tracking", root.tracking),
         training=TrainingPlan(
             root.training.seed,
             root.training.steps,
@@ -83,7 +83,8 @@ def _check(root: RootConfig) -> None:
             raise ConfigError(f"{group} is empty: choose at least one (`genbench list {group}`)")
 
 
-def _choice(registry: Registry, kind: str, node: Any) -> Choice:
+def choice(registry: Registry, kind: str, node: Any) -> Choice:
+    """The entry that a composed group names, with its options."""
     return _named(registry, kind, node.name, node)
 
 

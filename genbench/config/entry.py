@@ -6,9 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hydra
 from hydra import compose, initialize_config_module
@@ -25,6 +25,7 @@ from genbench.config.mirror import mirror
 from genbench.config.mistakes import check_roots, explain
 from genbench.plugins import load_plugins
 from genbench.registry import UnknownNameError
+from genbench.tracking import TrackerUnavailableError, safely
 
 CONFIGS = "genbench.conf"
 MULTIRUN = {"-m", "--multirun"}
@@ -52,6 +53,7 @@ class JobReport:
     results: str
     run_id: str = ""
     refused: str = ""
+    tracking: dict[str, Any] = field(default_factory=dict)
 
 
 def launch(arguments: Sequence[str]) -> list[JobReport]:
@@ -75,7 +77,7 @@ def launch(arguments: Sequence[str]) -> list[JobReport]:
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIGS}", config_name="config")(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise MistakeError(explain(error, registry)) from None
-    except ConfigError as error:
+    except (ConfigError, TrackerUnavailableError) as error:
         raise MistakeError(str(error)) from None
     finally:
         sys.argv = before
@@ -90,7 +92,7 @@ def _check_jobs(overrides: Sequence[str], multirun: bool) -> None:
         parsed = [override for override in parsed if not override.is_hydra_override()]
         jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0] if multirun else [overrides]
         for job_overrides in jobs:
-            plan_from_config(compose("config", list(job_overrides)), load_plugins().registry)
+            plan_from_config(compose("config", list(job_overrides)), load_plugins().registry).tracking.build()
 
 
 def job(config: DictConfig) -> None:
@@ -105,13 +107,15 @@ def job(config: DictConfig) -> None:
     results = Path(str(config.results))
     try:
         plan = plan_from_config(config, load_plugins().registry)
+        tracker = plan.tracking.build()
         outcome = benchmark(plan, os.environ[SWEEP.command], live=alone)
         add_run(results, os.environ[SWEEP.id], os.environ[SWEEP.command], outcome.record.run_id)
-        report = JobReport(str(results), run_id=outcome.record.run_id)
+        report = JobReport(str(results), run_id=outcome.record.run_id, tracking=plan.config["tracking"])
         if outcome.reused:
             announce(f"{outcome.record.run_id}: answered from the store")
-        plan.tracking.build().mirror(outcome.record, os.environ[SWEEP.id])
-    except (ConfigError, UnknownNameError, RefusedError, OSError) as error:
+        sweep_id, tracked = os.environ[SWEEP.id], plan.tracking.entry.name
+        safely(lambda: tracker.mirror(outcome.record, results, sweep_id), tracked, sweep_id)
+    except (ConfigError, UnknownNameError, RefusedError, TrackerUnavailableError, OSError) as error:
         report = JobReport(str(results), refused=str(error))
         announce(f"job {number}: {error}")
     (Path(os.environ[SWEEP.scratch]) / f"job-{number:06}.json").write_text(json.dumps(asdict(report)))

@@ -1,15 +1,51 @@
-"""Trackers mirror records, fresh or from the store alike."""
+"""Trackers mirror records, fresh or from the store alike; the results folder stays the source of truth."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from genbench.store.records import RunRecord
+from genbench.store.sweeps import Sweep
+
+
+class TrackerUnavailableError(RuntimeError):
+    """A tracker cannot work here (a package or an account is missing); the message says what to do."""
 
 
 class Tracker(Protocol):
-    """Somewhere that records are shown besides the results folder."""
+    """Somewhere that records are shown besides the results folder.
 
-    def mirror(self, record: RunRecord, sweep_id: str) -> None:
-        """Show one run of a sweep; called for every run, computed now or answered from the store."""
+    It is built from its options before any work is done, and then raises TrackerUnavailableError if it cannot work.
+    Mirroring again what was mirrored before replaces it.
+    """
+
+    def mirror(self, record: RunRecord, results: Path, sweep_id: str) -> None:
+        """Show one run of a sweep; called for every run, computed now or answered from the store.
+
+        `results` is the results folder, which has the run's pictures and training curves.
+        """
         ...
+
+    def finish_sweep(self, sweep: Sweep, records: Sequence[RunRecord], results: Path) -> None:
+        """Show a sweep as a whole, once all its runs have been mirrored."""
+        ...
+
+
+def safely(action: Callable[[], None], tracker: str, sweep_id: str) -> bool:
+    """Mirror something with `action`; whether that went well. A failure is told on stderr, with what to do.
+
+    It is never raised: records are in the results folder already, and no tracker is worth a run.
+    """
+    try:
+        action()
+    except Exception as error:
+        from genbench.narrator import announce
+
+        announce(
+            f"tracking={tracker} failed: {type(error).__name__}: {error}\n"
+            f"  nothing is lost; once that is mended: genbench track {sweep_id} tracking={tracker}"
+        )
+        return False
+    return True

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from genbench.registry import NoOptions
 from genbench.store.records import RunRecord
+from genbench.store.sweeps import Sweep
 
 
 class NoTracker:
@@ -12,5 +16,8 @@ class NoTracker:
     def __init__(self, options: NoOptions) -> None:
         self.options = options
 
-    def mirror(self, record: RunRecord, sweep_id: str) -> None:
+    def mirror(self, record: RunRecord, results: Path, sweep_id: str) -> None:
+        """Nothing to show."""
+
+    def finish_sweep(self, sweep: Sweep, records: Sequence[RunRecord], results: Path) -> None:
         """Nothing to show."""
