@@ -31,5 +31,5 @@ def fingerprint(name: str, spec: DataSpec, splits: Mapping[str, Split]) -> str:
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for parts in tensors.values():
         for _, tensor in parts:
-            digest.update(tensor.cpu().numpy().tobytes())
+            digest.update(tensor.cpu().numpy().ravel().data)
     return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""MNIST, or any dataset in its four IDX files (Fashion-MNIST): 28x28 grey images of ten classes."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genbench.data.errors import DataError
+from genbench.data.files import existing_folder, find_file
+from genbench.data.options import FilesOptions
+from genbench.data.splits import checked_dataset, shuffled
+from genbench.interfaces import Dataset, Split
+
+NAME = "mnist"
+CLASSES = tuple("0123456789")
+STEMS = {"train": "train", "held_out": "t10k"}
+FOLDERS = ("", "MNIST/raw")
+"""Where torchvision puts the files is looked at too."""
+
+
+def load(options: FilesOptions) -> Dataset:
+    """MNIST as uint8 images [N, 1, 28, 28] with labels, in the splits "train" (60,000) and "held_out" (the test set,
+    10,000), both shuffled. The files may be gzipped.
+
+    Raises DataError for files that are missing, damaged or do not belong together.
+
+    Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits", which also defines the IDX format.
+    """
+    root = existing_folder(options.root, "dataset.root", "the folder with MNIST's four IDX files")
+    splits = {}
+    for name, stem in STEMS.items():
+        images = _read(root, f"{stem}-images-idx3-ubyte", ndim=3)
+        labels = _read(root, f"{stem}-labels-idx1-ubyte", ndim=1)
+        if len(images) != len(labels):
+            raise DataError(
+                f"{root}: {stem}-images-idx3-ubyte has {len(images)} images and {stem}-labels-idx1-ubyte {len(labels)}"
+                " labels; they do not belong together, fetch both again"
+            )
+        order = shuffled(len(images), limit=options.limit)
+        splits[name] = Split(torch.from_numpy(images[order][:, None]), torch.from_numpy(labels[order].astype(np.int64)))
+    return checked_dataset(NAME, CLASSES, splits, content=NAME)
+
+
+def _read(root: Path, name: str, ndim: int) -> NDArray[np.uint8]:
+    return read_idx(find_file(root, FOLDERS, (name, f"{name}.gz")), ndim)
+
+
+def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
+    """An IDX file of unsigned bytes with `ndim` dimensions, gzipped if its name ends in .gz; the array is read-only.
+
+    Raises DataError if it is damaged or something else.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read ({error}); fetch it again") from error
+    magic, header = bytes([0, 0, 8, ndim]), 4 + 4 * ndim
+    if len(content) < header or content[:4] != magic:
+        raise DataError(
+            f"{path} is not an IDX file of bytes with {ndim} dimension(s): it begins with"
+            f" {content[:4].hex() or 'nothing'}, not {magic.hex()}; fetch it again"
+        )
+    shape = [int(size) for size in np.frombuffer(content, ">u4", ndim, offset=4)]
+    promised, found = math.prod(shape), len(content) - header
+    if found != promised:
+        raise DataError(f"{path} is damaged: its header promises {promised} bytes and {found} follow; fetch it again")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
