@@ -111,3 +111,15 @@ def test_every_folder_of_the_core_is_a_declared_package() -> None:
     declared = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in CORE} | {"genbench.conf"}
     assert declared == found
+
+
+def test_what_type_checkers_see_is_what_is_exported() -> None:
+    import genbench
+
+    seen = {}
+    for node in ast.walk(ast.parse((ROOT / "genbench" / "__init__.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("genbench."):
+            seen |= {alias.name: node.module for alias in node.names}
+    assert seen == genbench.EXPORTS
+    for name, module in genbench.EXPORTS.items():
+        assert getattr(genbench, name).__module__ == module or name in ("hookimpl",)

@@ -18,14 +18,14 @@ LOG_SIGMA = NormalDist(-1.2, 1.2)  # EDM (Karras et al. 2022, arXiv 2206.00364),
 
 
 class NoiseLevels(Enum):
-    """UNIFORM in t (DDPM), or LOGNORMAL: ln(sigma / alpha) normal with mean -1.2 and standard deviation 1.2 (EDM)."""
+    """Uniform in t (DDPM), or lognormal: ln(sigma / alpha) normal with mean -1.2 and standard deviation 1.2 (EDM)."""
 
-    UNIFORM = "uniform"
-    LOGNORMAL = "lognormal"
+    uniform = "uniform"
+    lognormal = "lognormal"
 
     def times(self, schedule: Schedule, quantiles: Array) -> Array:
         """Times at these quantiles (in [0, 1)) of the distribution of noise levels, in [0, 1]."""
-        if self is NoiseLevels.UNIFORM:
+        if self is NoiseLevels.uniform:
             return 1 - quantiles
         inside = np.clip(quantiles, 1e-12, 1 - 1e-12)
         return schedule.t_at(np.array([-2 * LOG_SIGMA.inv_cdf(quantile) for quantile in inside]))

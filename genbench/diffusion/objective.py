@@ -25,7 +25,7 @@ def denoising_loss(
     schedule: Schedule,
     prediction: Prediction,
     sigma_data: float = 1.0,
-    noise_levels: NoiseLevels = NoiseLevels.UNIFORM,
+    noise_levels: NoiseLevels = NoiseLevels.uniform,
     **conditions: Tensor,
 ) -> Tensor:
     """The mean squared error (a scalar) of the network on its target, for clean x0 [B, ...].

@@ -21,10 +21,10 @@ class Prediction(Enum):
     appendix D) or EDM's mix, which has unit variance at every noise level.
     """
 
-    EPSILON = "epsilon"
-    X0 = "x0"
-    V = "v"
-    EDM = "edm"
+    epsilon = "epsilon"
+    x0 = "x0"
+    v = "v"
+    edm = "edm"
 
 
 def preconditioning(
@@ -32,21 +32,21 @@ def preconditioning(
 ) -> tuple[Array, Array, Array]:
     """(c_skip, c_out, c_in). `sigma_data` is the standard deviation of the data.
 
-    c_in gives the network's input unit variance; on a variance-preserving path with sigma_data = 1 it is 1. EPSILON
+    c_in gives the network's input unit variance; on a variance-preserving path with sigma_data = 1 it is 1. epsilon
     needs alpha > 0.
     """
     alpha, sigma = np.asarray(alpha, np.float64), np.asarray(sigma, np.float64)
     total = np.hypot(alpha * sigma_data, sigma)
     c_in = 1 / total
     match prediction:
-        case Prediction.EPSILON:
+        case Prediction.epsilon:
             return 1 / alpha, -sigma / alpha, c_in
-        case Prediction.X0:
+        case Prediction.x0:
             return np.zeros_like(alpha), np.ones_like(alpha), c_in
-        case Prediction.V:
+        case Prediction.v:
             radius = np.hypot(alpha, sigma)
             return alpha / radius**2, -sigma / radius, c_in
-        case Prediction.EDM:
+        case Prediction.edm:
             return sigma_data**2 * alpha / total**2, sigma * sigma_data / total, c_in
 
 
@@ -56,19 +56,19 @@ def target_weights(
     """(a, b) such that the network's target is a x_0 + b eps.
 
     It is (x_0 - c_skip x) / c_out with the cancellation done by hand. The squared error on this target, unweighted, is
-    DDPM's simple loss for EPSILON and EDM's loss (eq. 8 with lambda = 1 / c_out^2) for EDM.
+    DDPM's simple loss for epsilon and EDM's loss (eq. 8 with lambda = 1 / c_out^2) for edm.
     """
     alpha, sigma = np.asarray(alpha, np.float64), np.asarray(sigma, np.float64)
     zero, one = np.zeros_like(alpha), np.ones_like(alpha)
     match prediction:
-        case Prediction.EPSILON:
+        case Prediction.epsilon:
             return zero, one
-        case Prediction.X0:
+        case Prediction.x0:
             return one, zero
-        case Prediction.V:
+        case Prediction.v:
             radius = np.hypot(alpha, sigma)
             return -sigma / radius, alpha / radius
-        case Prediction.EDM:
+        case Prediction.edm:
             total = np.hypot(alpha * sigma_data, sigma)
             return sigma / (sigma_data * total), -alpha * sigma_data / total
 

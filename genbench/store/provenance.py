@@ -26,7 +26,12 @@ PACKAGES = (
 @cache
 def hardware(device: str) -> dict[str, Any]:
     """The machine as far as it changes a timing: processor, cores, GPU, torch build."""
-    facts: dict[str, Any] = {"device": device.partition(":")[0], "cpu": _cpu_name(), "cores": os.cpu_count(), "torch": version("torch")}
+    facts: dict[str, Any] = {
+        "device": device.partition(":")[0],
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "torch": version("torch"),
+    }
     if device.startswith("cuda"):
         import torch
 

@@ -61,7 +61,7 @@ def noise(draw):
     return normal(KEYS, draw, SHAPE, torch.float64)
 
 
-def draw(sampler, schedule, times, prediction=Prediction.EPSILON, sigma_data=1.0):
+def draw(sampler, schedule, times, prediction=Prediction.epsilon, sigma_data=1.0):
     return Trajectory(
         sampler.table(schedule, times),
         network,
@@ -100,7 +100,7 @@ def test_a_checkpoints_alphas_cumprod(scheduler):
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(
     ("prediction", "name"),
-    [(Prediction.EPSILON, "epsilon"), (Prediction.X0, "sample"), (Prediction.V, "v_prediction")],
+    [(Prediction.epsilon, "epsilon"), (Prediction.x0, "sample"), (Prediction.v, "v_prediction")],
 )
 @pytest.mark.parametrize("path", PATHS)
 def test_ddim(scheduler, path, prediction, name, eta):
@@ -159,4 +159,4 @@ def test_edm_euler(scheduler):
     x = peer.sigmas[0] * noise(0)
     for i, t in enumerate(peer.timesteps):
         x = peer.step(network(peer.scale_model_input(x, t), at(peer.sigmas[i])), t, x).prev_sample
-    assert_parity(draw(Euler(18), EDM(), Karras().times(EDM(), 18), Prediction.EDM, 0.5), x)
+    assert_parity(draw(Euler(18), EDM(), Karras().times(EDM(), 18), Prediction.edm, 0.5), x)

@@ -30,7 +30,7 @@ def network(inputs, labels, /, **conditions):
 def trajectory(sampler, schedule=None, grid=None, batch_size=5, **options):
     schedule, grid = schedule or LinearBeta(), grid or Karras()
     table = sampler.table(schedule, grid.times(schedule, sampler.steps)) if not isinstance(sampler, Table) else sampler
-    options = {"network": network, "prediction": Prediction.V, "dtype": torch.float64, **options}
+    options = {"network": network, "prediction": Prediction.v, "dtype": torch.float64, **options}
     return Trajectory(table, shape=SHAPE, batch_size=batch_size, device=torch.device("cpu"), **options)
 
 
@@ -61,13 +61,13 @@ def test_heun_is_algorithm_1_of_edm():
     sigma[-1] = 0
     x = sigma[0] * normal(KEYS, 0, SHAPE, torch.float64)
     for i in range(9):
-        slope = (x - denoise(x, 1.0, sigma[i], Prediction.EDM, 0.5)) / sigma[i]
+        slope = (x - denoise(x, 1.0, sigma[i], Prediction.edm, 0.5)) / sigma[i]
         ahead = x + (sigma[i + 1] - sigma[i]) * slope
         if sigma[i + 1] > 0:
-            slope = (slope + (ahead - denoise(ahead, 1.0, sigma[i + 1], Prediction.EDM, 0.5)) / sigma[i + 1]) / 2
+            slope = (slope + (ahead - denoise(ahead, 1.0, sigma[i + 1], Prediction.edm, 0.5)) / sigma[i + 1]) / 2
             ahead = x + (sigma[i + 1] - sigma[i]) * slope
         x = ahead
-    drawn = trajectory(Heun(9), EDM(), prediction=Prediction.EDM, sigma_data=0.5).run(KEYS)
+    drawn = trajectory(Heun(9), EDM(), prediction=Prediction.edm, sigma_data=0.5).run(KEYS)
     torch.testing.assert_close(drawn, x, rtol=1e-12, atol=1e-12)
 
 
@@ -159,7 +159,7 @@ def test_guidance_extrapolates_from_weak_to_strong():
         Euler(4),
         network=lambda inputs, labels, /: torch.full_like(inputs, 0.5),
         weak_network=lambda inputs, labels, /: torch.full_like(inputs, 0.2),
-        prediction=Prediction.X0,
+        prediction=Prediction.x0,
         guidance=ClassifierFree(scale=2.5),
     )
     torch.testing.assert_close(drawer.run(KEYS), torch.full((5, *SHAPE), 0.2 + 2.5 * 0.3, dtype=torch.float64))
@@ -203,9 +203,9 @@ def test_a_row_can_remember_eps_and_churn(clip):
     )
     z0, z2 = (normal(KEYS, draw, SHAPE, torch.float64) for draw in (0, 2))
     x = sigma * z0
-    eps = (x - alpha * denoise(x, alpha, sigma, Prediction.V, 1.0)) / sigma
+    eps = (x - alpha * denoise(x, alpha, sigma, Prediction.v, 1.0)) / sigma
     x = 0.5 * x + 0.25 * z2
-    expected = 2 * x + 0.5 * denoise(x, alpha, sigma, Prediction.V, 1.0) - 1.5 * eps
+    expected = 2 * x + 0.5 * denoise(x, alpha, sigma, Prediction.v, 1.0) - 1.5 * eps
     torch.testing.assert_close(trajectory(table, clip=clip).run(KEYS), expected, rtol=1e-12, atol=1e-12)
 
 

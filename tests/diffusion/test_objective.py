@@ -38,7 +38,7 @@ def test_a_network_that_knows_the_image_has_no_loss(schedule, prediction):
 
 
 @pytest.mark.parametrize("noise_levels", NoiseLevels)
-@pytest.mark.parametrize(("prediction", "std"), [(Prediction.EPSILON, 0.5), (Prediction.EDM, 0.5), (Prediction.V, 1.0)])
+@pytest.mark.parametrize(("prediction", "std"), [(Prediction.epsilon, 0.5), (Prediction.edm, 0.5), (Prediction.v, 1.0)])
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 def test_targets_of_gaussian_data_have_unit_variance(schedule, prediction, std, noise_levels):
     def zero(inputs, labels, /):
@@ -56,14 +56,14 @@ def test_lognormal_levels_have_the_moments_of_edm():
         seen.append(4 * labels)
         return inputs
 
-    denoising_loss(record, images(4000), EDM(1e-4, 1e4), Prediction.EDM, 0.5, NoiseLevels.LOGNORMAL)
+    denoising_loss(record, images(4000), EDM(1e-4, 1e4), Prediction.edm, 0.5, NoiseLevels.lognormal)
     assert float(seen[0].mean()) == pytest.approx(-1.2, abs=0.01)
     assert float(seen[0].std()) == pytest.approx(1.2, abs=0.01)
 
 
 def test_uniform_levels_fill_the_batch_evenly():
     quantiles = (0.3 + np.arange(8) / 8) % 1
-    times = np.sort(NoiseLevels.UNIFORM.times(EDM(), quantiles))
+    times = np.sort(NoiseLevels.uniform.times(EDM(), quantiles))
     np.testing.assert_allclose(np.diff(times), 1 / 8)
     assert ((times > 0) & (times <= 1)).all()
 
@@ -78,7 +78,7 @@ def test_the_loss_is_reproducible_differentiable_and_passes_conditions_on():
     losses = []
     for label in (offsets, offsets, 2 * offsets):
         torch.manual_seed(1)
-        losses.append(denoising_loss(network, x0, Cosine(), Prediction.V, label=label))
+        losses.append(denoising_loss(network, x0, Cosine(), Prediction.v, label=label))
     assert losses[0].item() == losses[1].item() != losses[2].item()
     losses[0].backward()
     assert weight.grad is not None

@@ -28,7 +28,7 @@ def test_the_target_is_what_the_map_turns_into_x0(prediction, path, sigma_data):
 @pytest.mark.parametrize("sigma_data", [0.5, 2.0])
 def test_edm_is_table_1(sigma_data):
     sigma = VE[1]
-    skip, out, scaling = preconditioning(Prediction.EDM, *VE, sigma_data)
+    skip, out, scaling = preconditioning(Prediction.edm, *VE, sigma_data)
     np.testing.assert_allclose(skip, sigma_data**2 / (sigma**2 + sigma_data**2))
     np.testing.assert_allclose(out, sigma * sigma_data / np.sqrt(sigma**2 + sigma_data**2))
     np.testing.assert_allclose(scaling, 1 / np.sqrt(sigma**2 + sigma_data**2))
@@ -40,9 +40,9 @@ def test_variance_preserving_formulas():
     x0, eps = 0.3, -1.2
     x = alpha * x0 + sigma * eps
     for prediction, output in (
-        (Prediction.EPSILON, eps),
-        (Prediction.X0, x0),
-        (Prediction.V, alpha * eps - sigma * x0),  # Salimans & Ho 2022, appendix D
+        (Prediction.epsilon, eps),
+        (Prediction.x0, x0),
+        (Prediction.v, alpha * eps - sigma * x0),  # Salimans & Ho 2022, appendix D
     ):
         skip, out, scaling = preconditioning(prediction, alpha, sigma)
         np.testing.assert_allclose(skip * x + out * output, x0, rtol=1e-12)
@@ -50,16 +50,16 @@ def test_variance_preserving_formulas():
 
 
 def test_edm_with_unit_data_is_v_with_the_sign_turned():
-    v, edm = preconditioning(Prediction.V, *VP), preconditioning(Prediction.EDM, *VP)
+    v, edm = preconditioning(Prediction.v, *VP), preconditioning(Prediction.edm, *VP)
     np.testing.assert_allclose(edm[0], v[0])
     np.testing.assert_allclose(edm[1], -v[1])
 
 
 def test_inputs_and_edm_targets_have_unit_variance():
     for alpha, sigma in (VP, VE):
-        on_x0, on_eps = target_weights(Prediction.EDM, alpha, sigma, 0.5)
+        on_x0, on_eps = target_weights(Prediction.edm, alpha, sigma, 0.5)
         np.testing.assert_allclose((0.5 * on_x0) ** 2 + on_eps**2, 1)
-        scaling = preconditioning(Prediction.EDM, alpha, sigma, 0.5)[2]
+        scaling = preconditioning(Prediction.edm, alpha, sigma, 0.5)[2]
         np.testing.assert_allclose(scaling**2 * ((0.5 * alpha) ** 2 + sigma**2), 1)
 
 

@@ -59,8 +59,8 @@ class LatentDiffusionOptions:
 
     autoencoder: AutoencoderOptions = field(default_factory=AutoencoderOptions)
     denoiser: DenoiserOptions = field(default_factory=DenoiserOptions)
-    prediction: Prediction = Prediction.EDM
-    noise_levels: NoiseLevels = NoiseLevels.LOGNORMAL
+    prediction: Prediction = Prediction.edm
+    noise_levels: NoiseLevels = NoiseLevels.lognormal
     sigma_data: float = 0.3
     label_dropout: float = 0.1
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genbench import DataSpec
 from genbench.autoregressive.layers import HorizontalConv2d, VerticalConv2d, gate, shift_down
-from genbench.interfaces import DataSpec
 from genbench_pixelcnn.options import PixelCNNOptions
 
 
