@@ -36,6 +36,8 @@ def track_sweep(options: argparse.Namespace) -> int:
     names = [word for word in options.words if "=" not in word]
     if len(names) > 1:
         raise UserError(f"one sweep at a time, not {' and '.join(names)}: {EXAMPLE}")
+    if strangers := [word for word in overrides if not word.startswith("tracking")]:
+        raise UserError(f"{strangers[0]}: a finished sweep takes no options but those of tracking: {EXAMPLE}")
     try:
         tracking = compose_tracking(overrides)
         if tracking.entry.name == "none":

@@ -71,7 +71,7 @@ def curves(record: RunRecord, results: Path) -> list[dict[str, Any]]:
 
 
 def table(records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of a sweep, one row a run, None where a run has no such number."""
+    """Columns and rows of a sweep, one row a run, None where a run has no such number; references are not a run's."""
     families = by_family(records)
     names = {
         run.run_id: " · ".join(label)
@@ -79,7 +79,7 @@ def table(records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
         for run in family
     }
     found = {record.run_id: numbers(record) for record in records}
-    keys = list(dict.fromkeys(key for values in found.values() for key in values))
+    keys = list(dict.fromkeys(key for values in found.values() for key in values if "references/" not in key))
     rows = [
         [
             names[record.run_id],
