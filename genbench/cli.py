@@ -8,27 +8,38 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genbench.commands import listing, report, track
+from genbench.commands import completion, listing, report, runs, track
 from genbench.commands import run as running
 from genbench.commands.errors import UserError
 from genbench.plugins import FOLDERS
 from genbench.registry import UnknownNameError
 
-COMMANDS = (running, report, track, listing)
+COMMANDS = (running, report, runs, track, listing, completion)
+PIPE_CLOSED = 141  # 128 + SIGPIPE, as shells say it
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Exits with 0, with 1 if a run failed, with 2 if what was asked for cannot be."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _plugin_folders(arguments)
-        if arguments[:1] == ["run"]:
-            sys.exit(running.run(arguments[1:]))
-        options = _parser().parse_args(arguments)
-        sys.exit(options.action(options))
-    except (UserError, UnknownNameError) as error:
-        print(f"genbench: {error}", file=sys.stderr)
-        sys.exit(2)
+        try:
+            sys.exit(_command(list(sys.argv[1:] if argv is None else argv)))
+        except (UserError, UnknownNameError) as error:
+            print(f"genbench: {error}", file=sys.stderr)
+            sys.exit(2)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # `genbench list | head -1`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
+
+
+def _command(arguments: list[str]) -> int:
+    arguments = _plugin_folders(arguments)
+    if arguments[:1] == ["run"]:
+        return running.run(arguments[1:])
+    options = parser().parse_args(arguments)
+    code: int = options.action(options)
+    return code
 
 
 def _plugin_folders(arguments: Sequence[str]) -> list[str]:
@@ -50,13 +61,14 @@ def _add_plugins_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plugins-dir", type=Path, metavar="DIR", action="append", default=[], help=words)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Everything that can be typed, but for what follows `run`."""
+    root = argparse.ArgumentParser(
         prog="genbench",
         description="Which generative image model is better, at what, how sure are we, and what does an image cost?",
     )
-    _add_plugins_dir(parser)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_plugins_dir(root)
+    commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
-    return parser
+    return root

@@ -20,19 +20,19 @@ def add(commands: Any) -> None:
 
 def list_names(options: argparse.Namespace) -> int:
     """Print the entries of one kind, or of all."""
-    from rich.console import Console
-
+    from genbench.reports.console import show
     from genbench.reports.listing import list_entries
 
-    Console().print(list_entries(load_plugins().registry, options.kind))
+    entries = list_entries(load_plugins().registry, options.kind)
+    show(lambda _: entries)
     return 0
 
 
 def list_plugins(options: argparse.Namespace) -> int:
     """Print what is installed and, for what is broken, why."""
-    from rich.console import Console
-
     from genbench.reports import listing
+    from genbench.reports.console import show
 
-    Console().print(listing.list_plugins(load_plugins()))
+    plugins = listing.list_plugins(load_plugins())
+    show(lambda _: plugins)
     return 0

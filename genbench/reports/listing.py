@@ -7,7 +7,6 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -30,7 +29,7 @@ def list_entries(registry: Registry, kind: str | None = None) -> Group:
         parts.append(title if entries else title.append(" nothing is installed", style="not bold dim"))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, style="bold cyan")
-        table.add_column(overflow="fold")
+        table.add_column()
         for entry in entries:
             table.add_row(f"  {entry.name}", _description(entry))
         parts += [table, Text()]
@@ -41,17 +40,12 @@ def list_plugins(plugins: Plugins) -> RenderableType:
     """Every installed plugin: loaded with what it brought, blocked, or broken with the error and what to do."""
     if not plugins.statuses:
         return Text("no plugins are installed; a plugin is a distribution with an entry point in the group 'genbench'")
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in ("plugin", "distribution", "status"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("brings", overflow="fold")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
     for status in plugins.statuses:
-        table.add_row(
-            Text(status.name, style="bold"),
-            f"{status.distribution} {status.version}",
-            Text(status.status, style=STYLES[status.status]),
-            _remark(status, plugins.registry),
-        )
+        about = Text(f"{status.distribution} {status.version} ").append(status.status, style=STYLES[status.status])
+        table.add_row(status.name, about.append("\n").append(_remark(status, plugins.registry)))
     return table
 
 

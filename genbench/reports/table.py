@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from genbench.reports.cells import Cell, Row, Section, Table
+from genbench.reports.console import PLAIN_WIDTH, show
 from genbench.reports.sweep import sweep_table
 from genbench.store.records import RunRecord
 
-PLAIN_WIDTH = 130
-LEAST_WIDTH = 80
 LABEL_WIDTH = 24
 GAP = 2
 
@@ -27,10 +26,15 @@ def print_table(records: Iterable[RunRecord], file: TextIO | None = None) -> Non
     On a terminal it is as wide as that, and columns that do not fit follow below; elsewhere it is plain text of 130
     columns without colours.
     """
-    console = Console(file=file or sys.stdout, highlight=False)
-    width = max(console.width, LEAST_WIDTH) if console.is_terminal else PLAIN_WIDTH
-    console = Console(file=console.file, width=width, highlight=False)
-    console.print(render(sweep_table(records), width))
+    table = sweep_table(records)
+    show(lambda width: render(table, width), file)
+
+
+def to_text(table: Table) -> str:
+    """The table as plain text of 130 columns."""
+    page = io.StringIO()
+    show(lambda width: render(table, width), page)
+    return page.getvalue()
 
 
 def render(table: Table, width: int = PLAIN_WIDTH) -> Group:

@@ -6,8 +6,9 @@ import re
 import pytest
 
 from genbench.reports.cells import number, scaled, significant
+from genbench.reports.console import PLAIN_WIDTH
 from genbench.reports.sweep import sweep_table
-from genbench.reports.table import PLAIN_WIDTH, print_table, render, to_markdown
+from genbench.reports.table import print_table, render, to_markdown
 from genbench.store.records import Status
 
 FD, RECALL = "pixels/frechet_distance", "digits/recall"
