@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, ClassVar
@@ -15,6 +13,7 @@ import torch
 from genbench.interfaces import FeatureExtractor, Features, Metric, Schedule
 from genbench.plugins import load_plugins
 from genbench.registry import Entry
+from genbench.testing.processes import python
 from genbench.testing.subjects import COLOUR, GREY, changed, made_up
 
 
@@ -31,7 +30,11 @@ class _Suite:
     @classmethod
     def made(cls) -> Any:
         """It, with the options of the suite."""
-        return cls.entry().load()(**vars(changed(cls.entry().options(), cls.options)))
+        return cls.entry().load()(cls._options())
+
+    @classmethod
+    def _options(cls) -> Any:
+        return changed(cls.entry().options(), cls.options)
 
 
 class MetricConformance(_Suite):
@@ -114,6 +117,11 @@ class ScheduleConformance(_Suite):
 
     kind = "schedule"
 
+    @classmethod
+    def made(cls) -> Any:
+        """The value, which is its own options."""
+        return cls._options()
+
     def test_it_is_an_immutable_value(self) -> None:
         schedule = self.made()
         assert schedule == self.made(), "two of the same schedule are not equal: make it a frozen dataclass"
@@ -123,8 +131,7 @@ class ScheduleConformance(_Suite):
         assert replace(schedule) == schedule
 
     def test_it_imports_no_torch(self) -> None:
-        code = f"import sys, {self.entry().module}; sys.exit('torch' in sys.modules)"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        done = python(f"import sys, {self.entry().module}; sys.exit('torch' in sys.modules)")
         assert done.returncode == 0, f"its module imports torch; schedules are host float64 in numpy.{done.stderr}"
 
     def test_noise_grows_and_the_inverse_is_one(self) -> None:
@@ -141,5 +148,5 @@ class ScheduleConformance(_Suite):
         assert (np.diff(log_snr) < 0).all(), "log(alpha^2 / sigma^2) must strictly decrease in t: t = 0 is data"
         inside = np.isfinite(log_snr)
         assert np.allclose(schedule.t_at(log_snr[inside]), t[inside], atol=1e-6), "t_at is not the inverse of log-SNR"
-        ends = schedule.t_at(np.array([1e4, -1e4]))
+        ends = schedule.t_at(np.array([200.0, -200.0]))
         assert ((ends >= 0) & (ends <= 1)).all(), f"t_at leaves [0, 1] for extreme log-SNR: {ends}; clip it"

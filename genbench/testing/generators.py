@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
@@ -21,19 +17,10 @@ from genbench.interfaces import DataSpec, Generator, HasLikelihood
 from genbench.plugins import load_plugins
 from genbench.registry import Entry
 from genbench.seeds import image_keys
+from genbench.testing.processes import COMPOSE, presets, python
 from genbench.testing.subjects import COLOUR, GREY, LABELLED, Subject
 
 TOLERANCES = {torch.float32: 1e-3, torch.float64: 1e-10}  # docs/protocol.md
-COMPOSE = """
-import sys
-from genbench.cli import main
-for override in sys.argv[1:]:
-    try:
-        main(["run", "--cfg=job", *override.split()])
-    except SystemExit as done:
-        if done.code:
-            sys.exit(f"{override}: {done.code}")
-"""
 
 
 class GeneratorConformance:
@@ -74,7 +61,7 @@ class GeneratorConformance:
     def test_the_plugin_registers_without_importing_torch(self) -> None:
         others = {status.name for status in load_plugins().statuses} - {self.entry().provider}
         code = "import sys; from genbench.plugins import load_plugins; load_plugins(); sys.exit('torch' in sys.modules)"
-        done = _python(code, GENBENCH_DISABLE=",".join(others))
+        done = python(code, GENBENCH_DISABLE=",".join(others))
         assert done.returncode == 0, (
             "the plugin's top module imports torch, so that every `genbench --help` takes seconds: register the model"
             f" as 'module:Class' and keep its options in a module without torch.{done.stderr}"
@@ -89,8 +76,8 @@ class GeneratorConformance:
         chosen = [f"model={self.name}"]
         for provider, package in load_plugins().registry.config_packages:
             if provider == self.entry().provider:
-                chosen += _presets(package, self.name)
-        done = _python(COMPOSE, *chosen)
+                chosen += presets(package, self.name)
+        done = python(COMPOSE, *chosen)
         assert done.returncode == 0, f"`genbench run --cfg=job` fails for {done.stderr}"
 
     # ------------------------------------------------------------------------------------------------------ refusals
@@ -307,20 +294,3 @@ def _describe(value: object) -> str:
 def _assert_reason(reason: str | None, what: str) -> None:
     assert reason is not None, f"unsupported() accepts {what}: return a sentence that says what would work"
     assert len(reason.split()) > 3, f"unsupported() refuses {what} with '{reason}': say why, and what would work"
-
-
-def _presets(package: str, model: str) -> list[str]:
-    """The overrides that choose each config of a package."""
-    spec = importlib.util.find_spec(package)
-    assert spec is not None, f"registry.configs('{package}'): there is no such package"
-    assert spec.origin is not None, f"'{package}' has no __init__.py, so that Hydra cannot see what is in it"
-    files = sorted(Path(spec.origin).parent.glob("*/*.yaml"))
-    assert files, f"'{package}' holds no <group>/<name>.yaml: are *.yaml files in the package-data of pyproject.toml?"
-    chosen = [(path.parent.name, path.stem) for path in files]
-    return [f"{group}={name}" + ("" if group == "model" else f" model={model}") for group, name in chosen]
-
-
-def _python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join(name for name in sys.path if name)
-    environment = {**os.environ, "PYTHONPATH": path, **environment}
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)

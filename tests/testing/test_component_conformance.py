@@ -63,6 +63,8 @@ class TestEDM(ScheduleConformance):
 class FirstReference(Metric):
     """Depends on the order of the reference images."""
 
+    def __init__(self, options: NoOptions) -> None: ...
+
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
         distance = float((generated.features - reference.features[0]).norm())
         return {"first": Measurement(distance, None, "nothing", len(generated), Direction.LOWER, "a test")}
@@ -70,6 +72,8 @@ class FirstReference(Metric):
 
 class BatchCentred(FeatureExtractor):
     name, fingerprint = "centred", "1"
+
+    def __init__(self, options: NoOptions) -> None: ...
 
     def extract(self, images: torch.Tensor) -> Features:
         flat = images.flatten(1).float()
