@@ -22,7 +22,9 @@ def add(commands: Any) -> None:
     """Add the command to argparse's subparsers."""
     runs = commands.add_parser("runs", help="runs in the store: list, show, delete, prune")
     _add_results(runs, Path("results"))
-    runs.add_argument("--status", help="only runs that are so: done, failed, diverged, incompatible, unfinished")
+    runs.add_argument(
+        "--status", help="only runs that are so: done, failed, diverged, incompatible, unfinished, unreadable"
+    )
     runs.add_argument("--model", help="only runs of this model")
     runs.add_argument("--dataset", help="only runs on this dataset")
     runs.add_argument("--sweep", help="only runs of the sweep whose id starts so")
@@ -158,7 +160,8 @@ def _filtered(runs: Sequence[StoredRun], options: argparse.Namespace) -> list[St
     if options.sweep:
         from genbench.commands.report import find_sweep
 
-        found = [run for run in found if run.run_id in find_sweep(options.results, options.sweep).runs]
+        members = find_sweep(options.results, options.sweep).runs
+        found = [run for run in found if run.run_id in members]
     return found
 
 

@@ -136,7 +136,7 @@ def find_waste(results: Path) -> list[Waste]:
     for path in (results / "artifacts").glob("*/*.partial"):
         if path.with_suffix("") not in needed and _stale(path):
             found.append(Waste(path, "left by an interrupted run", size(path), _lock(path.with_suffix(""))))
-    for path in results.rglob("*.writing"):
+    for path in (*results.glob("*/*.writing"), *results.glob("artifacts/*/*.writing")):
         if _stale(path):
             found.append(Waste(path, "left by an interrupted write", size(path), None))
     for path in (*(results / "artifacts" / "locks").glob("*.lock"), *(results / "sweeps").glob("*.lock")):
