@@ -45,7 +45,7 @@ def safely(action: Callable[[], None], tracker: str, sweep_id: str) -> bool:
 
         announce(
             f"tracking={tracker} failed: {type(error).__name__}: {error}\n"
-            f"  nothing is lost; once that is mended: genbench track {sweep_id} tracking={tracker}"
+            f"  nothing is lost; once that is mended: genbench track {sweep_id} tracking={tracker} (and its options)"
         )
         return False
     return True

@@ -9,9 +9,12 @@ import importlib.util
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from genbench.store.records import RunRecord, Status
 from genbench.store.sweeps import Sweep
@@ -40,7 +43,7 @@ class WandbTracker:
 
         tags = [record.model.name, *([record.dataset.name] if record.dataset else []), record.sampler.name]
         tags += [record.status.value, *(["quick"] if record.quick else [])]
-        with self._start(results, record.run_id, sweep_id, record.model.name, tags, facts(record, sweep_id)) as run:
+        with self._run(results, record.run_id, sweep_id, record.model.name, tags, facts(record, sweep_id)) as run:
             _log_curves(run, curves(record, results))
             found = numbers(record)
             _define(run, directions(record))
@@ -60,44 +63,52 @@ class WandbTracker:
 
         columns, rows = table(records)
         config = {"sweep_id": sweep.sweep_id, "command": sweep.command, "utc": sweep.utc, "runs": list(sweep.runs)}
-        with self._start(results, "sweep", sweep.sweep_id, "sweep", [], config) as run:
+        with self._run(results, "sweep", sweep.sweep_id, "sweep", [], config) as run:
             run.log({"sweep": wandb.Table(columns=columns, data=rows)})
             run.summary.update({"runs": len(records), **Counter(record.status.value for record in records)})
 
-    def _start(
+    @contextmanager
+    def _run(
         self, results: Path, name: str, sweep_id: str, job_type: str, tags: Sequence[str], config: dict[str, Any]
-    ) -> Any:
+    ) -> Iterator[Any]:
         """A W&B run that replaces what was mirrored under the same id, and knows nothing of this process."""
         import wandb
 
         options, run_id = self.options, wandb_id(name, sweep_id)
-        folder = Path(options.directory) if options.directory else results
+        parent = Path(options.directory) if options.directory else results
+        folder = parent / "wandb"
         folder.mkdir(parents=True, exist_ok=True)  # where there is none, wandb would silently take a temporary one
-        for earlier in (folder / "wandb").glob(f"offline-run-????????_??????-{run_id}"):
-            shutil.rmtree(earlier)
-        return wandb.init(
-            project=options.project,
-            entity=options.entity or None,
-            mode=options.mode.value,
-            dir=str(folder),
-            id=run_id,
-            name=name,
-            group=sweep_id,
-            job_type=job_type,
-            tags=list(dict.fromkeys([*tags, *options.tags])),
-            config=config,
-            # A mirror is not the run: this process's output, machine, code and packages would be the wrong ones.
-            settings=wandb.Settings(
-                silent=True,
-                console="off",
-                disable_code=True,
-                disable_git=True,
-                x_disable_machine_info=True,
-                x_disable_meta=True,
-                x_disable_stats=True,
-                x_save_requirements=False,
-            ),
-        )
+        with FileLock(folder / "genbench.lock"):  # two jobs of a sweep may come to the same run
+            for earlier in folder.glob(f"offline-run-????????_??????-{run_id}"):
+                shutil.rmtree(earlier)
+            with wandb.init(
+                project=options.project,
+                entity=options.entity or None,
+                mode=options.mode.value,
+                dir=str(parent),
+                id=run_id,
+                name=name,
+                group=sweep_id,
+                job_type=job_type,
+                tags=list(dict.fromkeys([*tags, *options.tags])),
+                config=config,
+                reinit="create_new",  # a run of the user's own in this process stays theirs
+                # A mirror is not the run: this process's output, machine, code and packages would be the wrong ones.
+                settings=wandb.Settings(
+                    silent=True,
+                    console="off",
+                    disable_code=True,
+                    disable_git=True,
+                    x_disable_machine_info=True,
+                    x_disable_meta=True,
+                    x_disable_stats=True,
+                    x_save_requirements=False,
+                ),
+            ) as run:
+                yield run
+            if wandb.run is None:  # nobody else's run is active
+                # Offline, the end may not be on disk yet; and W&B's process would stay while the next run is timed.
+                wandb.teardown()
 
 
 def wandb_id(name: str, sweep_id: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from genbench.cli import main
 from genbench.config.tracking import compose_tracking, tracking_again
 from genbench.registry import NoOptions
+from genbench.store.records import Status, read_record
 from genbench.tracking import safely
 from genbench.tracking.none import NoTracker
 from genbench.tracking.options import Mode, WandbOptions
@@ -89,6 +90,32 @@ def test_a_failing_tracker_says_what_to_do_and_raises_nothing(capsys: pytest.Cap
     assert "OSError: no space left" in told
     assert "genbench track 20260102-030405-abcd tracking=wandb" in told
     assert safely(lambda: None, "wandb", "") is True
+
+
+def test_a_sweep_survives_its_tracker_and_is_tracked_when_asked_again(
+    tmp_path: Path, offline_runs: Callable[[Path], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("wandb")
+    (tmp_path / "file").touch()
+    words = ["run", "model=gan", "debug=quick", "features=pixels", "metrics=[kid]", f"results={tmp_path / 'results'}"]
+    with pytest.raises(SystemExit) as done:
+        main([*words, "tracking=wandb", f"tracking.directory={tmp_path / 'file'}"])
+    told = capsys.readouterr().err
+    assert done.value.code == 0
+    assert told.count("tracking=wandb failed: NotADirectoryError") == 2, "once for the run, once for the sweep"
+    (path,) = (tmp_path / "results").glob("*/result.json")
+    assert read_record(path).status is Status.DONE
+
+    with pytest.raises(SystemExit) as done:
+        main([*words, "tracking=wandb"])
+    told = capsys.readouterr().err
+    assert done.value.code == 0
+    assert "answered from the store" in told
+    assert "failed" not in told
+    runs = {run.run.job_type: run for run in offline_runs(tmp_path / "results").values()}
+    assert set(runs) == {"gan", "sweep"}
+    assert runs["gan"].run.run_group == runs["sweep"].run.run_group
+    assert runs["gan"].summary["metrics/pixels/kid"] == read_record(path).metrics["pixels/kid"].value
 
 
 def test_no_tracker_makes_nothing(kept: Any) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,28 @@ def test_it_is_silent(kept: Any, tmp_path: Path, capfd: pytest.CaptureFixture[st
     WandbTracker(WandbOptions(directory=str(tmp_path))).finish_sweep(kept.sweep, kept.records, kept.results)
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
+
+
+def test_a_run_of_the_users_own_goes_on(kept: Any, tmp_path: Path) -> None:
+    import wandb
+
+    with wandb.init(mode="disabled", project="own") as own:
+        WandbTracker(WandbOptions(directory=str(tmp_path))).mirror(kept.records[1], kept.results, "some-sweep")
+        own.log({"x": 1})
+    assert own.summary["x"] == 1
+    assert own.project != "genbench"
+
+
+def test_the_same_run_at_once_leaves_one_whole_mirror(
+    kept: Any, tmp_path: Path, offline_runs: Callable[[Path], dict[str, Any]]
+) -> None:
+    tracker = WandbTracker(WandbOptions(directory=str(tmp_path)))
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(tracker.mirror, kept.records[0], kept.results, "both") for _ in range(2)]:
+            done.result(timeout=60)
+    (found,) = offline_runs(tmp_path).values()
+    assert found.summary["status"] == "done"
+    assert found.exit_code == 0
 
 
 def test_ids_are_what_wandb_accepts_and_keep_the_sweep() -> None:
