@@ -54,13 +54,18 @@ def uniform_noise(dataset: Dataset, count: int) -> ImageSet:
 class Evaluator:
     """Scores image sets against one reference set, with every extractor and metric asked for.
 
-    Results are keyed "<extractor>/<metric>". `store` keeps features and scores.
+    Results are keyed "<extractor>/<metric>". `store` keeps features and scores; `note` hears what was left out and why.
     """
 
     def __init__(
-        self, store: Store, features: Mapping[str, Choice], metrics: Mapping[str, Choice], reference: ImageSet
+        self,
+        store: Store,
+        features: Mapping[str, Choice],
+        metrics: Mapping[str, Choice],
+        reference: ImageSet,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.store, self.reference = store, reference
+        self.store, self.reference, self.note = store, reference, note
         self.extractors: dict[str, FeatureExtractor] = {name: choice.build() for name, choice in features.items()}
         self.metrics = dict(metrics)
         self._features: dict[tuple[str, str], Features] = {}
@@ -72,6 +77,8 @@ class Evaluator:
             for choice in self.metrics.values():
                 key = score_id(images.id, self.reference.id, n, extractor.fingerprint, choice)
                 content, _ = self.store.make_json("scores", key, partial(self._measure, images, n, extractor, choice))
+                if content["reason"]:
+                    self.note(f"{name}/{choice.entry.name} left out at n = {n}: {content['reason']}")
                 found |= {f"{name}/{metric}": _measurement(value) for metric, value in content["measurements"].items()}
         return found
 

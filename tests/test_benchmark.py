@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from genbench import benchmark as road
+from genbench import steps
 from genbench.benchmark import benchmark
 from genbench.plan import Choice, Plan, SamplingPlan
 from genbench.plugins import load_plugins
 from genbench.samplers.one_shot import OneShot
 from genbench.samplers.raster import Raster
+from genbench.steps import Steps
 from genbench.store.records import Status, read_record
 
 
@@ -27,14 +29,14 @@ def options(plan: Plan, **changes: object) -> Plan:
 
 
 @pytest.fixture
-def forbid(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def forbid(monkeypatch: pytest.MonkeyPatch) -> Callable[[object, str], None]:
     """Make a function of the road fail if it is called."""
 
-    def forbid(name: str) -> None:
+    def forbid(owner: object, name: str) -> None:
         def called(*arguments: object) -> None:
             raise AssertionError(f"{name} was called again")
 
-        monkeypatch.setattr(road, name, called)
+        monkeypatch.setattr(owner, name, called)
 
     return forbid
 
@@ -59,18 +61,18 @@ def test_a_run_leaves_a_valid_record_a_grid_a_log_and_its_config(toy_plan: Plan)
     assert record.provenance.seeds == {"training": 0, "sampling": 0}
 
 
-def test_the_same_run_again_is_answered_from_the_store(toy_plan: Plan, forbid: Callable[[str], None]) -> None:
+def test_the_same_run_again_is_answered_from_the_store(toy_plan: Plan, forbid: Callable[[object, str], None]) -> None:
     first = benchmark(toy_plan, "once")
-    forbid("_run")
+    forbid(road, "_run")
     again = benchmark(toy_plan, "twice")
     assert again.reused
     assert again.record == first.record
 
 
-def test_another_metric_draws_and_times_nothing(toy_plan: Plan, forbid: Callable[[str], None]) -> None:
+def test_another_metric_draws_and_times_nothing(toy_plan: Plan, forbid: Callable[[object, str], None]) -> None:
     benchmark(toy_plan, "")
     for name in ("_draw", "_time"):
-        forbid(name)
+        forbid(Steps, name)
     entry = load_plugins().registry.get("metrics", "kid")
     more = replace(toy_plan, metrics={**toy_plan.metrics, "kid": Choice(entry, entry.options())})
     record = benchmark(more, "").record
@@ -129,7 +131,7 @@ def test_a_half_made_artifact_is_never_taken_for_a_whole_one(toy_plan: Plan, mon
     def breaks(path: Path, *arguments: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(road.np, "save", breaks)
+    monkeypatch.setattr(steps.np, "save", breaks)
     assert benchmark(toy_plan, "").record.status is Status.FAILED
     assert all(name.endswith(".partial") for name in artifacts(toy_plan, "samples"))
     monkeypatch.undo()
