@@ -72,7 +72,7 @@ def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
         raise RefusedError(f"{error} (move the file away to compute the run anew)") from error
     folder = store.run_dir(run_id)
     (folder / "config.yaml").write_text(yaml.safe_dump(plan.config, sort_keys=False))
-    empty = _empty_record(plan, dataset, run_id, command)
+    empty = _empty_record(plan, dataset, ids, run_id, command)
     with Narrator(plan.model.entry.name, folder / "run.log", live) as narrator:
         try:
             with claim(plan.device) as device:
@@ -133,7 +133,6 @@ def _run(
             reused=drawn.reused and timed_before,
             **timing,
         ),
-        artifacts=ArtifactIds(model=ids.model, samples=ids.samples, timing=ids.timing),
     )
 
 
@@ -150,7 +149,7 @@ def _incompatible(plan: Plan, dataset: Dataset) -> str | None:
     return str(reason) if reason else None
 
 
-def _empty_record(plan: Plan, dataset: Dataset, run_id: str, command: str) -> RunRecord:
+def _empty_record(plan: Plan, dataset: Dataset, ids: identity.RunIds, run_id: str, command: str) -> RunRecord:
     """What is known before any work."""
     entry = plan.model.entry
     sampler = {key: value for key, value in plan.config["sampler"].items() if key != "name"}
@@ -173,4 +172,5 @@ def _empty_record(plan: Plan, dataset: Dataset, run_id: str, command: str) -> Ru
         ),
         sampler=SamplerRecord(name=plan.config["sampler"]["name"], options=sampler),
         provenance=ProvenanceRecord(**found),
+        artifacts=ArtifactIds(model=ids.model, samples=ids.samples, timing=ids.timing),
     )

@@ -86,7 +86,12 @@ def test_a_failed_run_goes_on_from_what_it_left(store, toy_plan, toy):
     failed = benchmark(replace(toy_plan, model=Choice(entry, broken)), "genbench run").record
     assert failed.status == "failed"
     delete_run(results, record.run_id)
-    assert find_waste(results) == []  # its record does not say which artifacts it had reached
+    wasted = {waste.path.name.partition(".")[0] for waste in find_waste(results)}
+    assert record.artifacts
+    assert failed.artifacts
+    assert {record.artifacts.model, record.artifacts.samples} <= wasted
+    assert failed.artifacts.model not in wasted
+    assert (results / "artifacts" / "models" / f"{failed.artifacts.model}.partial").exists()
 
 
 def test_features_stay_where_a_failed_run_may_have_others(store):
