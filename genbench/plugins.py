@@ -64,7 +64,7 @@ def load_plugins() -> Plugins:
     statuses: list[PluginStatus] = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         statuses.append(_load(registry, _Installed(point), blocked))
-    for folder in (Path(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name):
+    for folder in (Path(name).resolve() for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name):
         if not folder.is_dir():
             error = f"no such folder; {FOLDERS} (or --plugins-dir) names it"
             statuses.append(PluginStatus(folder.name, str(folder), str(folder), "", "broken", error))
@@ -99,7 +99,8 @@ class _Loose:
         if self.name in self.taken:
             raise ImportError(f"another plugin is called '{self.name}'; rename {self.path.name}")
         module = importlib.import_module(self.name)
-        if self.path not in (found := Path(module.__file__ or "")).parents and self.path != found:
+        found = Path(module.__file__ or "").resolve()
+        if self.path.resolve() not in (found, *found.parents):
             raise ImportError(f"Python already has a module '{self.name}' ({found}); rename {self.path.name}")
         return module
 
@@ -128,7 +129,7 @@ def _load(registry: Registry, plugin: _Installed | _Loose, blocked: set[str]) ->
         if not manager.hook.genbench_register.get_hookimpls():
             raise TypeError(f"module '{plugin.module}' implements no genbench_register hook (is it marked @hookimpl?)")
         manager.hook.genbench_register(registry=registry)
-    except Exception as error:  # whatever a stranger's plugin raises is its defect, not the user's
+    except (Exception, SystemExit) as error:  # whatever a stranger's plugin raises is its defect, not the user's
         registry.rollback(mark)
         return status("broken", f"{type(error).__name__}: {error}")
     return status("loaded")

@@ -147,6 +147,7 @@ def test_loose_files_and_packages_are_plugins(loose: Callable[..., plugins.Plugi
     [
         ("loose_a", "import nothing_of_this_name", "No module named 'nothing_of_this_name'"),
         ("loose_a", "x = 1", "implements no genbench_register hook"),
+        ("loose_a", "raise SystemExit('a script')", "SystemExit: a script"),
         ("loose_a", GOOD, "model 'good' is registered by both gan and loose_a"),
         ("gan", loose_source("other"), "another plugin is called 'gan'; rename gan.py"),
         ("random", loose_source("other"), "Python already has a module 'random'"),
@@ -164,7 +165,7 @@ def test_a_broken_loose_plugin_is_listed_and_the_others_are_loaded(
 
 def test_a_loose_plugin_can_be_blocked(loose: Callable[..., plugins.Plugins], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENBENCH_DISABLE", "loose_bad")
-    found = loose(loose_bad="raise SystemError('imported although blocked')")
+    found = loose(loose_bad="raise KeyboardInterrupt('imported although blocked')")
     assert [status.status for status in found.statuses] == ["loaded", "blocked"]
 
 
