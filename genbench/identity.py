@@ -156,8 +156,13 @@ def source_digest(module: str) -> str:
         if name in seen or (path := _path(name)) is None:
             continue
         tree = ast.parse(path.read_bytes())
-        waiting += [found for found in _imports(tree, name) if found.partition(".")[0] in ("genbench", top)]
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += [found for found in _imports(tree, package) if found.partition(".")[0] in ("genbench", top)]
         seen[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
+    if module not in seen:
+        raise ModuleNotFoundError(
+            f"the source of module '{module}' cannot be found, so its results cannot be identified"
+        )
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -171,17 +176,21 @@ def _path(module: str) -> Path | None:
     return Path(spec.origin)
 
 
-def _imports(tree: ast.Module, module: str) -> Iterable[str]:
-    """Names that may be modules. `from genbench import X` leads to the module that defines X, not to every export."""
+def _imports(tree: ast.Module, package: str) -> Iterable[str]:
+    """Names that may be modules, as imported by a module of this package.
+
+    `from genbench import X` leads to the module that defines X, not to every export.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            if node.module == "genbench":
+        elif isinstance(node, ast.ImportFrom):
+            source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            if source == "genbench":
                 yield from (EXPORTS.get(alias.name, f"genbench.{alias.name}") for alias in node.names)
             else:
-                yield node.module
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+                yield source
+                yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -40,7 +40,7 @@ class ClassConditional:
 
     def unsupported(self, dataset: Dataset) -> str | None:
         """Why this dataset cannot serve the task, or None."""
-        if dataset.splits["train"].labels is None:
+        if dataset.splits["train"].labels is None or not dataset.spec.classes:
             return (
                 f"task 'class_conditional' needs labels, and dataset '{dataset.name}' has none; use task=unconditional"
             )

@@ -97,6 +97,16 @@ def test_an_edited_source_changes_the_digest_and_a_comment_does_not(package: Cal
     assert package(first.replace("f()", "g()"), "x = 1\n") != before
 
 
+@pytest.mark.parametrize("line", ["from . import second", "from .second import x", "from some_plugin.second import x"])
+def test_imports_are_followed_however_they_are_written(package: Callable[[str, str], str], line: str) -> None:
+    assert package(f"{line}\n", "x = 1\n") != package(f"{line}\n", "x = 2\n")
+
+
+def test_a_module_without_source_has_no_identity() -> None:
+    with pytest.raises(ModuleNotFoundError, match="'some_plugin_that_is_not' cannot be found"):
+        identity.source_digest("some_plugin_that_is_not")
+
+
 def test_the_core_parts_that_a_plugin_uses_count_and_no_others(
     package: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

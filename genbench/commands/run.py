@@ -13,6 +13,7 @@ from typing import Any
 from genbench.commands.errors import UserError
 from genbench.commands.report import print_sweep, sweep_records
 from genbench.interrupts import terminate_as_interrupt
+from genbench.plugins import FOLDERS
 from genbench.store.records import RunRecord, Status
 from genbench.store.sweeps import new_sweep_id
 from genbench.tracking import safely
@@ -45,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     from genbench.config.entry import SWEEP, MistakeError, launch
     from genbench.config.tracking import tracking_again
 
-    sweep_id, command = new_sweep_id(), shlex.join(["genbench", "run", *arguments])
+    sweep_id, command = new_sweep_id(), shlex.join(["genbench", *plugin_folders(), "run", *arguments])
     with tempfile.TemporaryDirectory(prefix="genbench-") as scratch, terminate_as_interrupt():
         os.environ |= {SWEEP.id: sweep_id, SWEEP.command: command, SWEEP.scratch: scratch}
         try:
@@ -69,6 +70,12 @@ def run(arguments: Sequence[str]) -> int:
             lambda: tracking.build().finish_sweep(sweep, records, Path(ran[0].results)), tracking.entry.name, sweep_id
         )
     return exit_code(records, refused)
+
+
+def plugin_folders() -> list[str]:
+    """The folders of loose plugins, as they would be typed: part of the command that is to be run again."""
+    folders = [folder for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
+    return [word for folder in folders for word in ("--plugins-dir", folder)]
 
 
 def exit_code(records: Sequence[RunRecord], refused: Sequence[str] = ()) -> int:

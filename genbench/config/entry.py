@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import hydra
 from hydra import compose, initialize_config_module
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -28,7 +30,6 @@ from genbench.registry import UnknownNameError
 from genbench.tracking import TrackerUnavailableError, safely
 
 CONFIGS = "genbench.conf"
-MULTIRUN = {"-m", "--multirun"}
 
 
 class _Names(NamedTuple):
@@ -63,8 +64,8 @@ def launch(arguments: Sequence[str]) -> list[JobReport]:
     """
     registry = load_plugins().registry
     mirror(registry)
-    overrides = [argument for argument in arguments if not argument.startswith("-")]
-    flags = [argument for argument in arguments if argument.startswith("-")]
+    options, unknown = get_args_parser().parse_known_args(list(arguments))
+    overrides = [*options.overrides, *unknown]
     if mistake := check_roots(overrides):
         raise MistakeError(mistake)
     # Exceptions then come to us instead of to Hydra's own printer, which would end the program.
@@ -72,8 +73,10 @@ def launch(arguments: Sequence[str]) -> list[JobReport]:
     before = sys.argv
     sys.argv = ["genbench run", *arguments]
     try:
-        if not set(flags) - MULTIRUN and not any(override.startswith("hydra/sweeper=") for override in overrides):
-            _check_jobs(overrides, multirun=bool(flags))
+        shown = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
+        elsewhere = options.config_dir or options.config_path or options.config_name
+        if not (shown or elsewhere or any(override.startswith("hydra/sweeper=") for override in overrides)):
+            _check_jobs(overrides, options.multirun)
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIGS}", config_name="config")(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise MistakeError(explain(error, registry)) from None
@@ -118,4 +121,7 @@ def job(config: DictConfig) -> None:
     except (ConfigError, UnknownNameError, RefusedError, TrackerUnavailableError, OSError) as error:
         report = JobReport(str(results), refused=str(error))
         announce(f"job {number}: {error}")
+    except Exception as error:  # a defect, of ours or of a plugin: show it all, but let the other jobs run
+        report = JobReport(str(results), refused=f"{type(error).__name__}: {error}")
+        announce(f"job {number}: {traceback.format_exc()}")
     (Path(os.environ[SWEEP.scratch]) / f"job-{number:06}.json").write_text(json.dumps(asdict(report)))

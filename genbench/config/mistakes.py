@@ -24,7 +24,9 @@ def check_roots(arguments: Iterable[str]) -> str | None:
         match = OWN.match(argument)
         if match and not argument.startswith(("-", "+")) and match["root"] not in roots:
             return f"{argument}: {unknown_name('option', match['root'], sorted(set(roots)))}"
-        if not match and not argument.startswith(("-", "~")):
+        if argument.startswith("-"):
+            return f"unknown option '{argument}' (`genbench run --help`)"
+        if not match and not argument.startswith("~"):
             return f"'{argument}' is not an override: write group=name or group.option=value"
     return None
 

@@ -52,7 +52,7 @@ def list_plugins(plugins: Plugins) -> RenderableType:
 def _remark(status: PluginStatus, registry: Iterable[Entry]) -> Text:
     if status.status == "broken":
         advice = (
-            f"To do: correct or upgrade '{status.distribution}' (module {status.module}), uninstall it, or block it"
+            f"To do: correct, upgrade or remove '{status.distribution}' (module {status.module}), or block it"
             f" with GENBENCH_DISABLE={status.name}. Everything else works without it."
         )
         return Text(status.error, style="red").append(f"\n{advice}", style="not red default")

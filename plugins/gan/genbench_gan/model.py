@@ -51,6 +51,8 @@ class GAN(Generator):
             return (
                 "a GAN makes no predictions to guide; use guidance=none (sampler.truncation also trades variety away)"
             )
+        if min(data.height, data.width) < 2:
+            return f"a GAN's discriminator needs images of at least 2x2 pixels, not {data.height}x{data.width}"
         if unknown := sorted(set(data.conditions) - {"label"}):
             return f"a GAN cannot follow the condition '{unknown[0]}'; use task=unconditional or task=class_conditional"
         return None

@@ -53,6 +53,8 @@ class PixelCNN(Generator):
             return f"pixelcnn draws pixel after pixel and knows no '{sampler.family}' sampler; use sampler=raster"
         if guidance is not None:
             return "pixelcnn has one prediction for each value, so there is nothing to guide; use guidance=none"
+        if unknown := sorted(set(data.conditions) - {"label"}):
+            return f"pixelcnn cannot follow the condition '{unknown[0]}'; use task=unconditional or class_conditional"
         return None
 
     def stages(self, train: TrainingView) -> Iterable[Stage]:
