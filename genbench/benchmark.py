@@ -14,7 +14,7 @@ from genbench.errors import DivergedError
 from genbench.evaluation import Evaluator, real_images
 from genbench.interfaces import Dataset
 from genbench.narrator import Narrator
-from genbench.plan import Plan
+from genbench.plan import Choice, Plan
 from genbench.plugins import load_plugins
 from genbench.reports.grid import save_grid
 from genbench.steps import Steps
@@ -58,7 +58,7 @@ def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
     torch.set_num_threads(plan.threads)
     try:
         plan = replace(plan, device=resolve_device(plan.device))
-        dataset: Dataset = plan.dataset.build()
+        dataset = _load(plan.dataset)
     except ValueError as error:
         raise RefusedError(str(error)) from error
     ids = identity.run_ids(plan, dataset.fingerprint)
@@ -134,6 +134,18 @@ def _run(
             **timing,
         ),
     )
+
+
+_LOADED: dict[str, Dataset] = {}
+"""The last dataset: the jobs of a sweep mostly share one, and large ones take long to read."""
+
+
+def _load(choice: Choice) -> Dataset:
+    key = f"{choice.entry.name} {choice.options}"
+    if key not in _LOADED:
+        _LOADED.clear()
+        _LOADED[key] = choice.build()
+    return _LOADED[key]
 
 
 def _before(reused: bool) -> str:

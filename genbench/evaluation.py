@@ -54,7 +54,7 @@ def uniform_noise(dataset: Dataset, count: int) -> ImageSet:
 class Evaluator:
     """Scores image sets against one reference set, with every extractor and metric asked for.
 
-    Results are keyed "<extractor>/<metric>". `store` keeps features and scores; `note` hears what was left out and why.
+    Results are keyed "<extractor>/<metric>". `store` keeps features and scores; `note` hears what was left out.
     """
 
     def __init__(
@@ -68,22 +68,32 @@ class Evaluator:
         self.store, self.reference, self.note = store, reference, note
         self.extractors: dict[str, FeatureExtractor] = {name: choice.build() for name, choice in features.items()}
         self.metrics = dict(metrics)
+        # One object for all sets of one extractor: what it computes on the reference alone it may remember.
+        self._built: dict[tuple[str, str], Metric] = {
+            (extractor, name): choice.build() for extractor in features for name, choice in metrics.items()
+        }
         self._features: dict[tuple[str, str], Features] = {}
 
-    def score(self, images: ImageSet, n: int) -> dict[str, Measurement]:
-        """Every measurement of the first n images; a metric that cannot be computed from an extractor is left out."""
+    def score(
+        self, images: ImageSet, n: int, report: Callable[[str], None] = lambda score: None
+    ) -> dict[str, Measurement]:
+        """Every measurement of the first n images; a metric that cannot be computed from an extractor is left out.
+
+        `report` hears of each score before it is made.
+        """
         found: dict[str, Measurement] = {}
         for name, extractor in self.extractors.items():
-            for choice in self.metrics.values():
+            for chosen, choice in self.metrics.items():
+                report(f"{name}/{chosen}")
                 key = score_id(images.id, self.reference.id, n, extractor.fingerprint, choice)
-                content, _ = self.store.make_json("scores", key, partial(self._measure, images, n, extractor, choice))
+                measure = partial(self._measure, images, n, extractor, self._built[name, chosen])
+                content, _ = self.store.make_json("scores", key, measure)
                 if content["reason"]:
-                    self.note(f"{name}/{choice.entry.name} left out at n = {n}: {content['reason']}")
+                    self.note(f"{name}/{chosen} left out at n = {n}: {content['reason']}")
                 found |= {f"{name}/{metric}": _measurement(value) for metric, value in content["measurements"].items()}
         return found
 
-    def _measure(self, images: ImageSet, n: int, extractor: FeatureExtractor, choice: Choice) -> dict[str, Any]:
-        metric: Metric = choice.build()
+    def _measure(self, images: ImageSet, n: int, extractor: FeatureExtractor, metric: Metric) -> dict[str, Any]:
         generated = self._extracted(images, extractor).first(n)
         reference = self._extracted(self.reference, extractor)
         if reason := metric.unsupported(generated, reference):

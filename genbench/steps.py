@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from genbench.drawing.clock import parameters, time_runners
 from genbench.drawing.draw import draw_images
 from genbench.drawing.requests import Requests
 from genbench.evaluation import Evaluator, ImageSet, bits_per_dim, real_images, uniform_noise
-from genbench.interfaces import Dataset, HasLikelihood, Measurement
+from genbench.interfaces import Dataset, HasLikelihood
 from genbench.narrator import Narrator
 from genbench.plan import Plan
 from genbench.store.artifacts import Store, clear_folder, write_json
@@ -59,27 +60,34 @@ class Steps:
         """Scores at n, the same at the held-out size, and those of held-out images and of noise."""
         n = self.plan.sampling.num_samples
         floor = min(n, len(self.dataset.splits["held_out"]))
-        references = {
-            "held_out": evaluator.score(real_images(self.dataset, "held_out"), floor),
-            "noise": evaluator.score(uniform_noise(self.dataset, n), n),
+        sets = {
+            "samples": (images, n),
+            "samples at the floor's n": (images, floor),
+            "held_out": (real_images(self.dataset, "held_out"), floor),
+            "noise": (uniform_noise(self.dataset, n), n),
         }
-        return (
-            _scores(evaluator.score(images, n)) | self._likelihood(),
-            _scores(evaluator.score(images, floor)),
-            {name: _scores(found) for name, found in references.items()},
-        )
+        total, done = len(sets) * len(evaluator.extractors) * len(evaluator.metrics), count(0)
+
+        def measured(name: str) -> Scores:
+            def report(score: str) -> None:
+                self.narrator.progress("scoring", next(done), total, f"{score} of {name}")
+
+            return {key: Score.of(found) for key, found in evaluator.score(*sets[name], report).items()}
+
+        scores = {name: measured(name) for name in sets}
+        return scores.pop("samples") | self._likelihood(), scores.pop("samples at the floor's n"), scores
 
     def _requests(self) -> Requests:
         return Requests(self.dataset, self.plan.task, self.plan.sampling.seed, self.model.device)
 
     def _draw(self, side: Path) -> None:
-        count, size = self.plan.sampling.num_samples, self.plan.sampling.batch_size
+        total, size = self.plan.sampling.num_samples, self.plan.sampling.batch_size
         drawn = draw_images(
             self.model.runner(size),
             self._requests(),
-            count,
+            total,
             size,
-            lambda done: self.narrator.progress("drawing", done, count),
+            lambda done: self.narrator.progress("drawing", done, total),
         )
         clear_folder(side)
         np.save(side / "images.npy", drawn.images.numpy())
@@ -112,7 +120,3 @@ class Steps:
 
 def _load_images(path: Path) -> Tensor:
     return torch.from_numpy(np.load(path / "images.npy"))
-
-
-def _scores(measurements: dict[str, Measurement]) -> Scores:
-    return {name: Score.of(measurement) for name, measurement in measurements.items()}
