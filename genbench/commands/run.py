@@ -69,6 +69,8 @@ def run(arguments: Sequence[str]) -> int:
         safely(
             lambda: tracking.build().finish_sweep(sweep, records, Path(ran[0].results)), tracking.entry.name, sweep_id
         )
+    for reason in refused if records or len(refused) > 1 else ():
+        print(f"no run came of a job: {reason}", file=sys.stderr)
     return exit_code(records, refused)
 
 

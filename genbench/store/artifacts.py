@@ -68,11 +68,14 @@ def write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     side = path.with_name(f"{path.name}.{os.getpid()}.writing")
-    with side.open("w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(side, path)
+    try:
+        with side.open("w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(side, path)
+    finally:
+        side.unlink(missing_ok=True)
 
 
 def clear_folder(path: Path) -> Path:
