@@ -6,7 +6,7 @@ from genbench import tasks
 from genbench.data.options import FilesOptions, ImagesOptions, ImageZipOptions
 from genbench.diffusion import grids, guidance, schedules
 from genbench.features.options import InceptionOptions
-from genbench.metrics.options import InceptionScoreOptions, PRDCOptions
+from genbench.metrics.options import InceptionScoreOptions, KernelDistanceOptions, PRDCOptions
 from genbench.registry import Registry
 from genbench.samplers.diffusion import DDIM, Ancestral, Euler, Heun
 from genbench.samplers.one_shot import OneShot
@@ -85,6 +85,7 @@ def _components(registry: Registry) -> None:
         "metrics",
         "kid",
         "genbench.metrics.kid:KernelDistance",
+        KernelDistanceOptions,
         summary="unbiased polynomial MMD^2 (KID with Inception)",
     )
     add(

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from genbench.interfaces import Direction, Features, Measurement, Metric
 from genbench.metrics.checks import problem
-from genbench.registry import NoOptions
+from genbench.metrics.options import KernelDistanceOptions
+from genbench.metrics.reference import ReferencePart, check_limit
 from genbench.statistics.standard_errors import delta_standard_error
-
-ESTIMAND = "the squared MMD of the two populations (unbiased), over draws of both sets"
 
 BLOCK = 1024  # rows and columns of the kernel matrix in memory at once: 8 MiB
 
@@ -24,7 +23,9 @@ class KernelDistance(Metric):
     Two-Sample Test (2012), equation 3. All pairs are used: the usual average over random subsets only adds noise to it.
     """
 
-    def __init__(self, options: NoOptions) -> None: ...
+    def __init__(self, options: KernelDistanceOptions) -> None:
+        check_limit("kid", options.reference_limit, at_least=2)
+        self._reference = ReferencePart(options.reference_limit, lambda y: (y, own_means(y)))
 
     def unsupported(self, generated: Features, reference: Features) -> str | None:
         """At least two images a side, with finite features of equal width."""
@@ -32,18 +33,24 @@ class KernelDistance(Metric):
 
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
         """Measures "kid": unbiased, so slightly negative values are to be expected between equal populations."""
-        value, standard_error = kernel_distance(generated.features.double(), reference.features.double())
-        return {"kid": Measurement(value, standard_error, ESTIMAND, len(generated), Direction.LOWER)}
+        y, y_own = self._reference(reference)
+        value, standard_error = kernel_distance(generated.features.double(), y, y_own)
+        estimand = (
+            f"the squared MMD of the two populations (unbiased), over draws of both sets, {len(y)} in the reference"
+        )
+        return {"kid": Measurement(value, standard_error, estimand, len(generated), Direction.LOWER)}
 
 
-def kernel_distance(x: Tensor, y: Tensor) -> tuple[float, float]:
+def kernel_distance(x: Tensor, y: Tensor, y_own: Tensor) -> tuple[float, float]:
     """The distance between float64 samples [n, d] and [m, d], and its standard error from Hoeffding projections.
+
+    `y_own` are the `own_means` of y.
 
     A projection is twice the mean kernel of one draw with its own set, less that with the other set. Between equal
     populations the projections vanish, the next term rules, and the standard error is up to sqrt(2) too large.
     """
     n, m = len(x), len(y)
-    x_own, y_own = _own_sums(x) / (n - 1), _own_sums(y) / (m - 1)
+    x_own = own_means(x)
     x_other, y_other = _cross_sums(x, y)
     x_other, y_other = x_other / m, y_other / n
     value = x_own.mean() + y_own.mean() - 2 * x_other.mean()
@@ -56,8 +63,8 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
     return inner * inner * inner
 
 
-def _own_sums(x: Tensor) -> Tensor:
-    """For each row, the sum of its kernel with every other row [n]; each pair of blocks is visited once."""
+def own_means(x: Tensor) -> Tensor:
+    """For each row, the mean of its kernel with every other row [n]; each pair of blocks is visited once."""
     sums = -((x.square().sum(1) / x.shape[1] + 1) ** 3)
     blocks = torch.split(x, BLOCK)
     parts = torch.split(sums, BLOCK)
@@ -67,7 +74,7 @@ def _own_sums(x: Tensor) -> Tensor:
             parts[i].add_(kernel.sum(1))
             if j > i:
                 parts[j].add_(kernel.sum(0))
-    return sums
+    return sums / (len(x) - 1)
 
 
 def _cross_sums(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

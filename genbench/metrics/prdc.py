@@ -12,6 +12,7 @@ from torch import Tensor
 from genbench.interfaces import Direction, Features, Measurement, Metric
 from genbench.metrics.checks import problem
 from genbench.metrics.options import PRDCOptions
+from genbench.metrics.reference import ReferencePart, check_limit
 from genbench.statistics.standard_errors import (
     delta_standard_error,
     jackknife_standard_error,
@@ -39,7 +40,9 @@ class PRDC(Metric):
     def __init__(self, options: PRDCOptions) -> None:
         if options.k < 1:
             raise ValueError(f"prdc: k must be at least 1, not {options.k}")
+        check_limit("prdc", options.reference_limit, at_least=options.k + 1)
         self.k = options.k
+        self._reference = ReferencePart(options.reference_limit, lambda images: balls_around(images, options.k))
 
     def unsupported(self, generated: Features, reference: Features) -> str | None:
         """More than k images a side, with finite features of equal width."""
@@ -47,8 +50,9 @@ class PRDC(Metric):
 
     def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
         """Measures "precision", "recall" and "coverage" in [0, 1], "density" >= 0, given the reference."""
-        n, r, k = len(generated), len(reference), self.k
-        counts = count(generated.features.double(), reference.features.double(), k)
+        given = self._reference(reference)
+        n, r, k = len(generated), len(given.points), self.k
+        counts = count(generated.features.double(), given, k)
         inside = int((counts.balls > 0).sum())
         results = {
             "precision": (inside / n, proportion_standard_error(inside, n), "P(inside the reference's balls)"),
@@ -66,7 +70,11 @@ class PRDC(Metric):
         }
         return {
             name: Measurement(
-                value, error, f"{what}, over draws of the generated images, given the reference", n, Direction.HIGHER
+                value,
+                error,
+                f"{what}, over draws of the generated images, given the reference of {r}",
+                n,
+                Direction.HIGHER,
             )
             for name, (value, error, what) in results.items()
         }
@@ -85,6 +93,26 @@ def _share_standard_error(covered: int, covered_without: Tensor, r: int) -> floa
 
 
 @dataclass(frozen=True)
+class Balls:
+    """The reference's own part: `centre` [d], the images less it [r, d], and the squared distance of each to its k-th
+    nearest other [r].
+    """
+
+    centre: Tensor
+    points: Tensor
+    reach: Tensor
+
+
+def balls_around(reference: Tensor, k: int) -> Balls:
+    """The k-nearest-neighbour balls around float64 features [r, d]."""
+    # Distances are differences of squares: near the origin they keep their digits. A median is one of the data, so
+    # features that never vary become exactly 0.
+    centre = reference.median(0).values
+    points = reference - centre
+    return Balls(centre, points, _neighbours(points, k)[1][:, k - 1])
+
+
+@dataclass(frozen=True)
 class Counts:
     """What one pass over the distances between n generated and r reference images gives.
 
@@ -99,26 +127,24 @@ class Counts:
     recalled_without: Tensor
 
 
-def count(generated: Tensor, reference: Tensor, k: int) -> Counts:
-    """Counts from float64 features [n, d] and [r, d]; every distance is computed once.
+def count(generated: Tensor, reference: Balls, k: int) -> Counts:
+    """Counts from float64 features [n, d]; every distance to the reference is computed once.
 
     Leaving a generated image out removes its ball, and grows the balls of those it is a near neighbour of to their next
     neighbour: both are read off the same distances, so the jackknife is exact and costs no second pass.
     """
-    # Distances are differences of squares: near the origin they keep their digits. A median is one of the data, so
-    # features that never vary become exactly 0.
-    centre = reference.median(0).values
-    generated, reference = generated - centre, reference - centre
-    tie = TIE * float(torch.cat([generated, reference]).square().sum(1).mean())
-    nearest, radius, next_radius = _neighbours(generated, k, tie)
-    _, reference_radius, _ = _neighbours(reference, k, tie)
+    generated = generated - reference.centre
+    tie = TIE * float(torch.cat([generated, reference.points]).square().sum(1).mean())
+    neighbours, reaches = _neighbours(generated, k)
+    nearest, radius, next_radius = neighbours[:, :k], reaches[:, k - 1] - tie, reaches[:, k] - tie
 
     balls, covered_without, recalled_without = torch.zeros(3, len(generated), dtype=torch.float64)
     covered = recalled = 0
-    for rows, limits in zip(torch.split(reference, BLOCK), torch.split(reference_radius, BLOCK), strict=True):
+    limits = reference.reach - tie
+    for rows, limit in zip(torch.split(reference.points, BLOCK), torch.split(limits, BLOCK), strict=True):
         distances = _squared_distances(rows, generated)
 
-        holds = distances < limits[:, None]
+        holds = distances < limit[:, None]
         balls += holds.sum(0)
         held = holds.sum(1)
         covered += int((held > 0).sum())
@@ -137,20 +163,29 @@ def count(generated: Tensor, reference: Tensor, k: int) -> Counts:
     return Counts(balls, covered, covered_without, recalled, recalled_without)
 
 
-def _neighbours(points: Tensor, k: int, tie: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The k nearest others of each point [n, k]; the squared distances below which something is nearer than the k-th
-    and than the next one [n].
+def _neighbours(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k + 1 nearest others of each point, nearest first, and their squared distances [n, k + 1].
+
+    Each pair of points is visited once: a strip of distances serves its rows and, transposed, its columns. Where there
+    are only k others, the last distance is infinite.
     """
-    indices, distances = [], []
+    nearest = torch.zeros(len(points), k + 1, dtype=torch.int64)
+    distances = torch.full(nearest.shape, torch.inf, dtype=points.dtype)
+
+    def offer(to: slice, squared: Tensor, first: int) -> None:
+        found = squared.topk(min(k + 1, squared.shape[1]), largest=False)
+        indices = torch.cat([nearest[to], found.indices + first], 1)
+        kept = torch.cat([distances[to], found.values], 1).topk(k + 1, largest=False)
+        nearest[to], distances[to] = indices.gather(1, kept.indices), kept.values
+
     for start in range(0, len(points), BLOCK):
         rows = points[start : start + BLOCK]
-        squared = _squared_distances(rows, points)
-        squared[torch.arange(len(rows)), torch.arange(start, start + len(rows))] = torch.inf
-        found = squared.topk(k + 1, largest=False)
-        indices.append(found.indices[:, :k])
-        distances.append(found.values[:, k - 1 :] - tie)
-    radius, next_radius = torch.cat(distances).unbind(1)
-    return torch.cat(indices), radius, next_radius
+        end = start + len(rows)
+        squared = _squared_distances(rows, points[start:])
+        squared.fill_diagonal_(torch.inf)
+        offer(slice(start, end), squared, start)
+        offer(slice(end, None), squared[:, len(rows) :].T, start)
+    return nearest, distances
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:

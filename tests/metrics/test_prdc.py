@@ -10,7 +10,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from genbench.interfaces import Features
 from genbench.metrics import prdc
 from genbench.metrics.options import PRDCOptions
-from genbench.metrics.prdc import PRDC, count
+from genbench.metrics.prdc import PRDC, balls_around, count
 
 NAMES = ("precision", "recall", "density", "coverage")
 
@@ -102,9 +102,10 @@ def test_order_blocks_and_offset_do_not_matter(monkeypatch):
 
 def test_leaving_an_image_out_is_what_it_says():
     generated, reference = normal(40, 3, 0, 1.5, 0.5), normal(60, 3, 1)
-    counts = count(generated, reference, 3)
+    balls = balls_around(reference, 3)
+    counts = count(generated, balls, 3)
     for left_out in range(len(generated)):
-        rest = count(torch.cat([generated[:left_out], generated[left_out + 1 :]]), reference, 3)
+        rest = count(torch.cat([generated[:left_out], generated[left_out + 1 :]]), balls, 3)
         assert rest.covered == counts.covered + counts.covered_without[left_out]
         assert rest.recalled == counts.recalled + counts.recalled_without[left_out]
 
@@ -136,3 +137,24 @@ def test_says_what_it_needs():
     assert "3 reference image(s): at least 4" in str(metric.unsupported(x, x.first(3)))
     with pytest.raises(ValueError, match="at least 1, not 0"):
         PRDC(PRDCOptions(k=0))
+
+
+def test_the_reference_limit_is_the_first_images_and_is_named():
+    generated, reference = normal(30, 4, 0), normal(50, 4, 1)
+    limited = PRDC(PRDCOptions(3, reference_limit=20)).compute(Features(generated), Features(reference))
+    assert {name: m.value for name, m in limited.items()} == values(generated, reference[:20], 3)
+    assert all(m.estimand.endswith("given the reference of 20") for m in limited.values())
+    unlimited = PRDC(PRDCOptions(3, reference_limit=0)).compute(Features(generated), Features(reference))
+    assert unlimited == measure(generated, reference, 3)
+    with pytest.raises(ValueError, match="at least 4, or 0 to use every reference image, not 3"):
+        PRDC(PRDCOptions(3, reference_limit=3))
+
+
+@pytest.mark.parametrize("block", [3, 7, 512])
+def test_neighbours_agree_with_a_full_distance_matrix(monkeypatch, block):
+    monkeypatch.setattr(prdc, "BLOCK", block)
+    points = normal(40, 5, 0)
+    full = torch.cdist(points, points).fill_diagonal_(torch.inf).sort(1)
+    nearest, distances = prdc._neighbours(points, 4)
+    assert torch.equal(nearest, full.indices[:, :5])
+    assert torch.allclose(distances, full.values[:, :5].square(), rtol=1e-12)
