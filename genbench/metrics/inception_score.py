@@ -26,8 +26,6 @@ class InceptionScore(Metric):
     """
 
     def __init__(self, options: InceptionScoreOptions) -> None:
-        if options.splits < 1:
-            raise ValueError(f"inception_score: splits must be at least 1, not {options.splits}")
         self.splits = options.splits
 
     def unsupported(self, generated: Features, reference: Features) -> str | None:

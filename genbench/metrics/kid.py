@@ -10,7 +10,7 @@ from torch import Tensor
 from genbench.interfaces import Direction, Features, Measurement, Metric
 from genbench.metrics.checks import problem
 from genbench.metrics.options import KernelDistanceOptions
-from genbench.metrics.reference import ReferencePart, check_limit
+from genbench.metrics.reference import ReferencePart
 from genbench.statistics.standard_errors import delta_standard_error
 
 BLOCK = 1024  # rows and columns of the kernel matrix in memory at once: 8 MiB
@@ -24,7 +24,6 @@ class KernelDistance(Metric):
     """
 
     def __init__(self, options: KernelDistanceOptions) -> None:
-        check_limit("kid", options.reference_limit, at_least=2)
         self._reference = ReferencePart(options.reference_limit, lambda y: (y, own_means(y)))
 
     def unsupported(self, generated: Features, reference: Features) -> str | None:

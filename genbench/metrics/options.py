@@ -1,4 +1,4 @@
-"""The options of the metrics that have any."""
+"""The options of the metrics that have any. A value that cannot be meant raises ValueError, before any work."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class InceptionScoreOptions:
 
     splits: int = 1
 
+    def __post_init__(self) -> None:
+        if self.splits < 1:
+            raise ValueError(f"splits must be at least 1, not {self.splits}")
+
 
 @dataclass
 class KernelDistanceOptions:
@@ -20,6 +24,9 @@ class KernelDistanceOptions:
     """
 
     reference_limit: int = 10_000
+
+    def __post_init__(self) -> None:
+        _check_limit(self.reference_limit, at_least=2)
 
 
 @dataclass
@@ -31,3 +38,13 @@ class PRDCOptions:
 
     k: int = 5
     reference_limit: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1, not {self.k}")
+        _check_limit(self.reference_limit, at_least=self.k + 1)
+
+
+def _check_limit(limit: int, at_least: int) -> None:
+    if limit != 0 and limit < at_least:
+        raise ValueError(f"reference_limit must be at least {at_least}, or 0 to use every reference image, not {limit}")

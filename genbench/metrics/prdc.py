@@ -12,7 +12,7 @@ from torch import Tensor
 from genbench.interfaces import Direction, Features, Measurement, Metric
 from genbench.metrics.checks import problem
 from genbench.metrics.options import PRDCOptions
-from genbench.metrics.reference import ReferencePart, check_limit
+from genbench.metrics.reference import ReferencePart
 from genbench.statistics.standard_errors import (
     delta_standard_error,
     jackknife_standard_error,
@@ -38,9 +38,6 @@ class PRDC(Metric):
     """
 
     def __init__(self, options: PRDCOptions) -> None:
-        if options.k < 1:
-            raise ValueError(f"prdc: k must be at least 1, not {options.k}")
-        check_limit("prdc", options.reference_limit, at_least=options.k + 1)
         self.k = options.k
         self._reference = ReferencePart(options.reference_limit, lambda images: balls_around(images, options.k))
 

@@ -29,11 +29,3 @@ class ReferencePart(Generic[T]):
             self._last = None  # frees the old part before the new one is made
             self._last = reference, self.compute(reference.features[: self.limit or None].double())
         return self._last[1]
-
-
-def check_limit(metric: str, limit: int, at_least: int) -> None:
-    """Raises ValueError for a `reference_limit` that leaves fewer reference images than the metric needs."""
-    if limit != 0 and limit < at_least:
-        raise ValueError(
-            f"{metric}: reference_limit must be at least {at_least}, or 0 to use every reference image, not {limit}"
-        )
