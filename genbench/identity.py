@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from enum import Enum
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def digest(**parts: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value (dataclass, Enum, path) as JSON can hold it; a dataclass keeps its class name."""
+    """A value (dataclass, Enum, path) as JSON can hold it; a dataclass keeps its class, two of one name differ."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"": type(value).__name__, **asdict(value)}
+        return {"": f"{type(value).__module__}.{type(value).__qualname__}", **asdict(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):
@@ -56,14 +57,18 @@ def choice_parts(choice: Choice) -> dict[str, Any]:
     return {"name": choice.entry.name, "options": choice.options, "source": source_digest(choice.entry.module)}
 
 
+def value_parts(value: Any) -> list[Any]:
+    """A sampler, schedule, grid, guidance or task as part of a hash: its class, options and source."""
+    return [value, source_digest(type(value).__module__)]
+
+
 def model_id(plan: Plan, dataset: str) -> str:
     """`dataset` is the dataset's fingerprint."""
-    groups = [(plan.schedule, source_digest(type(plan.schedule).__module__))] if plan.schedule else []
     return digest(
         dataset=dataset,
         model=choice_parts(plan.model),
-        groups=groups,
-        task=plan.task,
+        schedule=value_parts(plan.schedule) if plan.schedule else None,
+        task=value_parts(plan.task),
         training={"seed": plan.training.seed, "steps": plan.training.steps, "images": plan.training.images},
         precision=plan.training.precision,
         loop=source_digest("genbench.training"),
@@ -72,13 +77,12 @@ def model_id(plan: Plan, dataset: str) -> str:
 
 
 def _drawing(plan: Plan, model: str) -> dict[str, Any]:
-    used = {group: getattr(plan, group) for group in plan.model.entry.uses if group in ("grid", "guidance")}
+    """What the bytes of an image depend on besides its key: the harness's own part of the way counts too."""
     return {
         "model": model,
-        "sampler": plan.sampler,
-        "source": source_digest(type(plan.sampler).__module__),
-        "groups": used,
-        "task": plan.task,
+        "values": [value_parts(value) for value in (plan.sampler, plan.grid, plan.guidance, plan.task) if value],
+        "harness": source_digest("genbench.drawing.draw"),
+        "noise": _noise_table(),
         "batch_size": plan.sampling.batch_size,
         "dtype": plan.sampling.dtype,
     }
@@ -134,6 +138,12 @@ def _run_digest(plan: Plan, dataset: str) -> str:
     )
 
 
+@cache
+def _noise_table() -> str:
+    """The normal distribution's table is data, not source (`drawing/noise.py`)."""
+    return hashlib.sha256((Path(__file__).parent / "drawing" / "normal_table.npy").read_bytes()).hexdigest()
+
+
 def _family(device: str) -> str:
     """Numbers differ between kinds of device, not between two of a kind: "cuda:1" -> "cuda"."""
     return device.partition(":")[0]
@@ -144,11 +154,11 @@ def _family(device: str) -> str:
 
 @cache
 def source_digest(module: str) -> str:
-    """A hash of a module's code and of all it imports from its own distribution and from genbench.
+    """A hash of a module's code and of all it imports from its own distribution (or folder) and from genbench.
 
     Comments, formatting and docstrings do not count. The package's other modules count if they are imported.
     """
-    top = module.partition(".")[0]
+    folder, packages = _home(module.partition(".")[0])
     seen: dict[str, str] = {}
     waiting = [module]
     while waiting:
@@ -157,13 +167,30 @@ def source_digest(module: str) -> str:
             continue
         tree = ast.parse(path.read_bytes())
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        waiting += [found for found in _imports(tree, package) if found.partition(".")[0] in ("genbench", top)]
+        for found in _imports(tree, package):
+            top = found.partition(".")[0]
+            if top in packages or (folder and (folder / top).exists()) or (folder and (folder / f"{top}.py").exists()):
+                waiting.append(found)
         seen[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
     if module not in seen:
         raise ModuleNotFoundError(
             f"the source of module '{module}' cannot be found, so its results cannot be identified"
         )
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _home(top: str) -> tuple[Path | None, set[str]]:
+    """Where a top-level module's own distribution is: the folder it lies in, or, installed among others, the names of
+    the top-level modules that came with it.
+    """
+    path = _path(top)
+    if path is None:
+        return None, {"genbench", top}
+    folder = path.parents[1] if path.name == "__init__.py" else path.parent
+    if folder.name not in ("site-packages", "dist-packages"):
+        return folder, {"genbench", top}
+    owners = packages_distributions()
+    return None, {"genbench", *(name for name, of in owners.items() if set(of) & set(owners.get(top, [])))}
 
 
 def _path(module: str) -> Path | None:

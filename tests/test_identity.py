@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from genbench import identity
+from genbench.diffusion.grids import Karras
+from genbench.diffusion.guidance import ClassifierFree
 from genbench.diffusion.schedules import Cosine
 from genbench.plan import Plan
 from genbench.samplers.one_shot import OneShot
@@ -43,6 +46,8 @@ def changed(plan: Plan, change: Change) -> str:
         (lambda p: replace(p, threads=2), "TRF"),
         (lambda p: replace(p, timing=replace(p.timing, seconds=9.0)), "TRF"),
         (lambda p: replace(p, metrics={}), "RF"),
+        (lambda p: replace(p, grid=Karras()), "STRF"),
+        (lambda p: replace(p, grid=Karras(), guidance=ClassifierFree()), "STRF"),
         (lambda p: replace(p, schedule=Cosine()), "MSTRF"),
         (lambda p: replace(p, results=Path("elsewhere")), ""),
         (lambda p: replace(p, training=replace(p.training, checkpoint_seconds=1.0)), ""),
@@ -100,6 +105,33 @@ def test_an_edited_source_changes_the_digest_and_a_comment_does_not(package: Cal
 @pytest.mark.parametrize("line", ["from . import second", "from .second import x", "from some_plugin.second import x"])
 def test_imports_are_followed_however_they_are_written(package: Callable[[str, str], str], line: str) -> None:
     assert package(f"{line}\n", "x = 1\n") != package(f"{line}\n", "x = 2\n")
+
+
+def test_a_neighbour_of_a_loose_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "loose_model.py").write_text("import _loose_networks\n")
+    digests = []
+    for width in (1, 2):
+        (tmp_path / "_loose_networks.py").write_text(f"width = {width}\n")
+        identity.source_digest.cache_clear()
+        digests.append(identity.source_digest("loose_model"))
+    assert digests[0] != digests[1]
+
+
+def test_an_edited_grid_draws_anew(toy_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = []
+    for factor in (1, 2):
+        (tmp_path / "some_grid.py").write_text(
+            "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Karras:\n    rho: float = 7.0\n"
+            f"    def times(self, schedule, steps):\n        return {factor}\n"
+        )
+        sys.modules.pop("some_grid", None)
+        identity.source_digest.cache_clear()
+        found.append(ids(replace(toy_plan, grid=importlib.import_module("some_grid").Karras())))
+    assert found[0][0] == found[1][0]
+    assert found[0][1] != found[1][1]
+    assert found[0][1] != ids(replace(toy_plan, grid=Karras()))[1]
 
 
 def test_a_module_without_source_has_no_identity() -> None:
