@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -66,7 +67,7 @@ def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
     run_id = f"{plan.model.entry.name}-{dataset.name}-s{plan.seed}-{ids.run[:8]}"
     path = plan.results / run_id / "result.json"
     try:
-        if path.exists() and (record := read_record(path)).status is Status.DONE:
+        if path.exists() and _final(record := read_record(path)):
             return Outcome(record, reused=True)
     except RecordError as error:
         raise RefusedError(f"{error} (move the file away to compute the run anew)") from error
@@ -76,12 +77,16 @@ def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
     with Narrator(plan.model.entry.name, folder / "run.log", live) as narrator:
         try:
             with claim(plan.device) as device:
-                record = _run(replace(plan, device=device), dataset, store, ids, empty, narrator)
-        except Exception as error:
-            narrator.note(traceback.format_exc())
+                own = replace(plan, device=device)
+                record = _run(own, dataset, replace(store, say=narrator.say), ids, empty, narrator)
+        except (Exception, SystemExit) as error:  # a plugin that exits ends its own run, not the sweep
+            with suppress(OSError):  # a full disk must not hide the reason
+                narrator.note(traceback.format_exc())
             status = Status.DIVERGED if isinstance(error, DivergedError) else Status.FAILED
             record = replace(empty, status=status, reason=f"{type(error).__name__}: {error}")
             narrator.say(f"{record.status.value}: {record.reason}")
+    if record.status is not Status.DONE and path.exists() and (other := read_record(path)).status is Status.DONE:
+        return Outcome(other, reused=True)  # another sweep finished it meanwhile
     write_record(path, record)
     return Outcome(record, reused=False)
 
@@ -130,7 +135,7 @@ def _run(
             dtype=plan.sampling.dtype,
             threads=plan.threads,
             device=device_name(plan.device),
-            reused=drawn.reused and timed_before,
+            reused=timed_before,
             **timing,
         ),
     )
@@ -146,6 +151,12 @@ def _load(choice: Choice) -> Dataset:
         _LOADED.clear()
         _LOADED[key] = choice.build()
     return _LOADED[key]
+
+
+def _final(record: RunRecord) -> bool:
+    """A finished run; but one whose timing others disturbed is worth another look at the clock, unless it is a toy."""
+    disturbed = record.sampling is not None and record.sampling.contended and not record.quick
+    return record.status is Status.DONE and not disturbed
 
 
 def _before(reused: bool) -> str:

@@ -107,6 +107,13 @@ class StageSpec:
     learning_rate: LearningRate = LearningRate.CONSTANT
     clip_norm: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1 or not 0 <= self.ema < 1 or self.warmup_steps < 0:
+            raise ValueError(
+                f"stage '{self.name}': expected steps >= 1, batch_size >= 1, 0 <= ema < 1 and warmup_steps >= 0, not"
+                f" {self.steps}, {self.batch_size}, {self.ema} and {self.warmup_steps}"
+            )
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -343,9 +350,7 @@ class Measurement:
 
 
 class Metric(ABC):
-    """Features to measurements. `version` changes whenever numbers may: it is part of a score's identity."""
-
-    version: ClassVar[int] = 1
+    """Features to measurements. Its source is part of a score's identity: an edited metric measures anew."""
 
     def unsupported(self, generated: Features, reference: Features) -> str | None:
         """Why these features cannot be measured (no logits, too few images, …), or None."""

@@ -28,8 +28,8 @@ class NoOptions:
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered thing. `uses` and `sampler` matter for models only: the config groups that are part of what is
-    trained or drawn, and the sampler the model brings unless the user names one.
+    """One registered thing. `uses` and `defaults` matter for models only: the config groups that are part of what is
+    trained or drawn, and the options of groups (its sampler first) that it brings unless the user names others.
     """
 
     kind: str

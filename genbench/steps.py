@@ -53,8 +53,15 @@ class Steps:
         return Drawn(images, content["seconds"], made.reused)
 
     def time(self) -> tuple[dict[str, Any], bool]:
-        """The clock's numbers for this machine, and whether they were there before."""
-        return self.store.make_json("timings", self.ids.timing, self._time)
+        """The clock's numbers for this machine, and whether they were there before.
+
+        Disturbed numbers that were there before are measured again.
+        """
+        timing, before = self.store.make_json("timings", self.ids.timing, self._time)
+        if before and timing["contended"] and not self.plan.quick:
+            self.store.path("timings", f"{self.ids.timing}.json").unlink(missing_ok=True)
+            timing, before = self.store.make_json("timings", self.ids.timing, self._time)
+        return timing, before
 
     def score(self, evaluator: Evaluator, images: ImageSet) -> tuple[Scores, Scores, dict[str, Scores]]:
         """Scores at n, the same at the held-out size, and those of held-out images and of noise."""

@@ -54,7 +54,7 @@ class Model:
         return self._runners[batch_size]
 
     def generator(self) -> Generator:
-        """The trained generator on its device, always read from the store: reused weights give equal images."""
+        """The trained generator, always read from the store: reused weights give equal images."""
         if self._generator is None:
             state = load_file(self.store.path("models", self.id) / "state.safetensors", device=str(self.device))
             self._generator = self._construct()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import os
 import time
@@ -21,6 +22,9 @@ from genbench.interrupts import hold_interrupts
 from genbench.seeds import mix
 
 REPORTS = 100  # points on a stage's training curve, and looks at whether it has diverged
+
+
+BEFORE_THE_FIRST_STEP = -1
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,12 @@ def train(
         if checkpoint:
             _save(checkpoint, {"log": vars(log), "finished": finished, "stage": stage})
 
-    for index, stage in enumerate(generator.stages(view)):
+    stages = iter(generator.stages(view))
+    for index in itertools.count():
+        # What a stage builds for itself is then the same whether the one before was trained just now or long ago.
+        _seed(mix(settings.seed, index, BEFORE_THE_FIRST_STEP), fabric.device)
+        if (stage := next(stages, None)) is None:
+            break
         modules = {name: module.to(fabric.device) for name, module in stage.modules().items()}
         if index < len(finished):
             for name, module in modules.items():

@@ -110,3 +110,39 @@ def test_the_stage_budget_is_replaced_not_scaled() -> None:
     spec = StageSpec("s", steps=100, batch_size=32)
     assert TrainingSettings(0).budget(spec).steps == 100
     assert TrainingSettings(0, images=33).budget(spec).steps == 2
+
+
+class TwoStages:
+    """A second stage that builds its network only when it is asked for."""
+
+    def __init__(self, toy: Any) -> None:
+        self.first = make(toy)
+        self.second: Any = None
+
+    def stages(self, view: TrainingView) -> Any:
+        yield from self.first.stages(view)
+        self.second = toy_like(self.first)
+        yield from self.second.stages(view)
+
+
+def toy_like(model: Any) -> Any:
+    return type(model)(model.config, SPEC, None)
+
+
+def test_a_kill_between_two_stages_changes_nothing(toy: Any, tmp_path: Path) -> None:
+    class StopHereError(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        calls.append(progress.step)
+        if len(calls) == 13:  # the first report of the second stage
+            raise StopHereError
+
+    whole, broken, resumed = TwoStages(toy), TwoStages(toy), TwoStages(toy)
+    train(whole, VIEW, TrainingSettings(0), FABRIC)  # type: ignore[arg-type]
+    calls: list[int] = []
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(StopHereError):
+        train(broken, VIEW, TrainingSettings(0), FABRIC, checkpoint, stop)  # type: ignore[arg-type]
+    train(resumed, VIEW, TrainingSettings(0), FABRIC, checkpoint)  # type: ignore[arg-type]
+    assert torch.equal(weights(resumed.second), weights(whole.second))

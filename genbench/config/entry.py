@@ -82,10 +82,19 @@ def launch(arguments: Sequence[str]) -> list[JobReport]:
         raise MistakeError(explain(error, registry)) from None
     except (ConfigError, TrackerUnavailableError) as error:
         raise MistakeError(str(error)) from None
+    except Exception as error:  # the launcher itself broke: a worker was killed, or ran out of memory
+        lost = JobReport(
+            "", refused=f"the launcher lost a job ({type(error).__name__}); the same command goes on from here"
+        )
+        return [*_reports(), lost]
     finally:
         sys.argv = before
-    reports = sorted(Path(os.environ[SWEEP.scratch]).glob("job-*.json"))
-    return [JobReport(**json.loads(path.read_text())) for path in reports]
+    return _reports()
+
+
+def _reports() -> list[JobReport]:
+    paths = sorted(Path(os.environ[SWEEP.scratch]).glob("job-*.json"))
+    return [JobReport(**json.loads(path.read_text())) for path in paths]
 
 
 def _check_jobs(overrides: Sequence[str], multirun: bool) -> None:
@@ -121,7 +130,10 @@ def job(config: DictConfig) -> None:
     except (ConfigError, UnknownNameError, RefusedError, TrackerUnavailableError, OSError) as error:
         report = JobReport(str(results), refused=str(error))
         announce(f"job {number}: {error}")
-    except Exception as error:  # a defect, of ours or of a plugin: show it all, but let the other jobs run
+    except (Exception, SystemExit) as error:  # a defect, of ours or of a plugin: show it all, but go on
         report = JobReport(str(results), refused=f"{type(error).__name__}: {error}")
         announce(f"job {number}: {traceback.format_exc()}")
-    (Path(os.environ[SWEEP.scratch]) / f"job-{number:06}.json").write_text(json.dumps(asdict(report)))
+    try:
+        (Path(os.environ[SWEEP.scratch]) / f"job-{number:06}.json").write_text(json.dumps(asdict(report)))
+    except OSError as error:
+        announce(f"job {number}: its report cannot be written: {error}")

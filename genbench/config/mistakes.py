@@ -22,12 +22,19 @@ def check_roots(arguments: Iterable[str]) -> str | None:
     roots = [*GROUPS, *(option.name for option in fields(RootConfig)), "hydra"]
     for argument in arguments:
         match = OWN.match(argument)
-        if match and not argument.startswith(("-", "+")) and match["root"] not in roots:
-            return f"{argument}: {unknown_name('option', match['root'], sorted(set(roots)))}"
         if argument.startswith("-"):
             return f"unknown option '{argument}' (`genbench run --help`)"
         if not match and not argument.startswith("~"):
             return f"'{argument}' is not an override: write group=name or group.option=value"
+        if match and match["root"] not in roots:
+            return f"{argument}: {unknown_name('option', match['root'], sorted(set(roots)))}"
+        if (
+            match
+            and argument.startswith("+")
+            and match["root"] != "hydra"
+            and (match["rest"] or match["root"] not in GROUPS)
+        ):
+            return f"{argument}: '+' adds an option that nothing would read; write it without '+'"
     return None
 
 

@@ -1,7 +1,8 @@
 """The clock: what an image costs. Prepare, warm-up and measured runs are separate; docs/protocol.md has the rules.
 
 Two scenarios: throughput at the batch size that the images were drawn with, and latency at batch 1. Each run is on
-fresh keys; the device is synchronised before the first and after each measured run; decoding to pixels is inside.
+fresh keys; the device is synchronised around each measured run; decoding to pixels is inside. The two take turns in
+rounds: runs that follow each other share the machine's mood, so the error is the spread between rounds.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import math
 import resource
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,22 +25,26 @@ from torch.utils.flop_counter import FlopCounterMode
 from genbench.drawing.devices import exclusive, watch_load
 from genbench.drawing.draw import synchronise
 from genbench.drawing.requests import Requests
-from genbench.interfaces import Runner
+from genbench.interfaces import Runner, SampleRequest
 
 WARM_UP_RUNS = 3
-LEAST_RUNS = 3
+ROUNDS = 5
 LATENCY_FACTOR = 6  # latency wants percentiles, so it is measured on this many times more runs than throughput
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What the clock saw. `images_per_second_error` is the standard error over the measured runs."""
+    """What the clock saw. The errors are standard deviations over the rounds, not divided by their square root: the
+    rounds of one measurement are more alike than two measurements are.
+    """
 
     batch_size: int
     images_per_second: float
     images_per_second_error: float
     latency_ms_p50: float
+    latency_ms_p50_error: float
     latency_ms_p90: float
+    latency_ms_p90_error: float
     runs: int
     latency_runs: int
     nfe: float
@@ -65,26 +71,32 @@ def time_runners(
     """Time `runner` at `batch_size` and `single` at batch 1, alone on the device.
 
     Each scenario ends after `repetitions` runs (for latency LATENCY_FACTOR times as many) or `seconds`, but not before
-    LEAST_RUNS.
+    every round had one.
     """
     device = requests.device
     with exclusive(str(device)):
         count = count_evaluations(single, requests)
         flops = _flops(single, requests)
-        with watch_load(threads) as load:
-            with peak_memory(device) as peak:
-                batches = _measure(runner, requests, batch_size, repetitions, seconds)
-            latencies = _measure(single, requests, 1, LATENCY_FACTOR * repetitions, seconds)
-    rates = [batch_size / second for second in batches]
+        throughput = _Scenario(runner, requests, batch_size, repetitions, seconds)
+        latency = _Scenario(single, requests, 1, LATENCY_FACTOR * repetitions, seconds)
+        with watch_load(threads) as load, peak_memory(device) as peak:
+            for _ in range(ROUNDS):
+                throughput.measure_round()
+                latency.measure_round()
     main = next(iter(single.networks))
+    p50, p50_error = latency.summary(lambda times: 1e3 * statistics.median(times))
+    p90, p90_error = latency.summary(lambda times: 1e3 * _percentile_90(times))
+    rate, rate_error = throughput.summary(lambda times: batch_size * len(times) / math.fsum(times))
     return Timing(
         batch_size=batch_size,
-        images_per_second=batch_size * len(batches) / math.fsum(batches),
-        images_per_second_error=statistics.stdev(rates) / math.sqrt(len(rates)),
-        latency_ms_p50=1e3 * statistics.median(latencies),
-        latency_ms_p90=1e3 * statistics.quantiles(latencies, n=10, method="inclusive")[8],
-        runs=len(batches),
-        latency_runs=len(latencies),
+        images_per_second=rate,
+        images_per_second_error=rate_error,
+        latency_ms_p50=p50,
+        latency_ms_p50_error=p50_error,
+        latency_ms_p90=p90,
+        latency_ms_p90_error=p90_error,
+        runs=throughput.count,
+        latency_runs=latency.count,
         nfe=count.rows.get(main, 0),
         sequential_depth=sum(count.calls.values()),
         calls=count.calls,
@@ -95,21 +107,46 @@ def time_runners(
     )
 
 
-def _measure(runner: Runner, requests: Requests, size: int, repetitions: int, seconds: float) -> list[float]:
-    """Seconds of each measured run, after the warm-up."""
-    for i in range(WARM_UP_RUNS):
-        runner.run(requests.batch(i * size, size))
-    measured: list[float] = []
-    total = 0.0
-    while len(measured) < repetitions and (total < seconds or len(measured) < LEAST_RUNS):
-        request = requests.batch((WARM_UP_RUNS + len(measured)) * size, size)
-        synchronise(requests.device)
-        started = time.perf_counter()
-        runner.run(request)
-        synchronise(requests.device)
-        measured.append(time.perf_counter() - started)
-        total += measured[-1]
-    return measured
+class _Scenario:
+    """One runner at one batch size: warmed up when made, then measured round by round."""
+
+    def __init__(self, runner: Runner, requests: Requests, size: int, repetitions: int, seconds: float) -> None:
+        self.runner, self.requests, self.size = runner, requests, size
+        self.runs_a_round, self.seconds_a_round = math.ceil(repetitions / ROUNDS), seconds / ROUNDS
+        self.rounds: list[list[float]] = []
+        self.used = 0
+        for _ in range(WARM_UP_RUNS):
+            runner.run(self._request())
+
+    @property
+    def count(self) -> int:
+        """Measured runs."""
+        return sum(len(times) for times in self.rounds)
+
+    def measure_round(self) -> None:
+        """Seconds of each run of one round."""
+        times: list[float] = []
+        while len(times) < self.runs_a_round and (math.fsum(times) < self.seconds_a_round or not times):
+            request = self._request()
+            synchronise(self.requests.device)
+            started = time.perf_counter()
+            self.runner.run(request)
+            synchronise(self.requests.device)
+            times.append(time.perf_counter() - started)
+        self.rounds.append(times)
+
+    def summary(self, statistic: Callable[[list[float]], float]) -> tuple[float, float]:
+        """The statistic of all runs, and its standard deviation over the rounds."""
+        together = [second for times in self.rounds for second in times]
+        return statistic(together), statistics.stdev(statistic(times) for times in self.rounds)
+
+    def _request(self) -> SampleRequest:
+        self.used += 1
+        return self.requests.batch((self.used - 1) * self.size, self.size)
+
+
+def _percentile_90(times: list[float]) -> float:
+    return statistics.quantiles(times, n=10, method="inclusive")[8] if len(times) > 1 else times[0]
 
 
 def count_evaluations(single: Runner, requests: Requests) -> Count:
@@ -149,8 +186,8 @@ def parameters(runner: Runner) -> int:
 
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[list[int]]:
-    """The peak while inside, in a list of one: bytes that the allocator held on a GPU, resident bytes of the process
-    on a CPU (the whole process: interpreter, libraries, data).
+    """The peak while inside, in a list of one: bytes that the allocator held on a GPU; on a CPU, by how many bytes the
+    process grew beyond what was resident on entering (interpreter, libraries, data and weights are there already).
     """
     peak = [0]
     if device.type == "cuda":
@@ -158,14 +195,20 @@ def peak_memory(device: torch.device) -> Iterator[list[int]]:
         yield peak
         peak[0] = torch.cuda.max_memory_allocated(device)
         return
-    status = Path("/proc/self/status")
     try:
         Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark (Linux only)
     except OSError:
-        status = Path("nowhere")
+        before = _high_water()
+    else:
+        before = psutil.Process().memory_info().rss
     yield peak
+    peak[0] = max(0, _high_water() - before)
+
+
+def _high_water() -> int:
+    """The process's resident peak in bytes: since the mark was reset on Linux, since its start elsewhere."""
+    status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        peak[0] = int(line.split()[1]) * 1024
-    else:
-        peak[0] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -83,8 +83,8 @@ def cost_columns(records: Sequence[RunRecord]) -> list[Column]:
         Column(
             ("images/s", f"{batch}↑"), _clock("images_per_second", "images_per_second_error"), _with_spread, "higher"
         ),
-        Column(("latency ms", "p50 ↓"), _clock("latency_ms_p50"), _with_spread, "lower"),
-        Column(("latency ms", "p90 ↓"), _clock("latency_ms_p90"), _with_spread, "lower"),
+        Column(("latency ms", "p50 ↓"), _clock("latency_ms_p50", "latency_ms_p50_error"), _with_spread, "lower"),
+        Column(("latency ms", "p90 ↓"), _clock("latency_ms_p90", "latency_ms_p90_error"), _with_spread, "lower"),
         Column(("NFE", "per image"), _fact("nfe"), _plain),
         Column(("depth", "in calls"), _fact("sequential_depth"), _plain),
         Column(("parameters", ""), _parameters, _scaled),

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+PATIENCE = 1.0  # seconds of waiting for another process before it is said
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Store:
-    """A results folder: artifacts/<kind>/<id>, <run_id>/, sweeps/."""
+    """A results folder: artifacts/<kind>/<id>, <run_id>/, sweeps/. `say` hears when another process is waited for."""
 
     root: Path
+    say: Callable[[str], None] = lambda text: None
 
     def path(self, kind: str, name: str) -> Path:
         """Where the artifact lies, or would."""
@@ -48,13 +51,21 @@ class Store:
             return Made(path, reused=True)
         locks = self.root / "artifacts" / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{kind}-{name}.lock"):
+        lock = FileLock(locks / f"{kind}-{name}.lock")
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            self.say(f"waiting: another process is making {kind} {name}")
+            lock.acquire()
+        try:
             if path.exists():
                 return Made(path, reused=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             side = path.with_name(f"{path.name}.partial")
             build(side)
             os.replace(side, path)
+        finally:
+            lock.release()
         return Made(path, reused=False)
 
     def make_json(self, kind: str, name: str, build: Callable[[], Any]) -> tuple[Any, bool]:

@@ -123,6 +123,8 @@ class SamplingRecord:
     contended: bool
     load: float
     reused: bool
+    latency_ms_p50_error: float | None = None
+    latency_ms_p90_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

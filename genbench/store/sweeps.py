@@ -1,4 +1,4 @@
-"""Sweeps: which runs one command asked for, in order. A table, a page or a W&B group is *of* a sweep."""
+"""Sweeps: which runs one command asked for. A table, a page or a W&B group is *of* a sweep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genbench.store.artifacts import write_json
 
 @dataclass(frozen=True)
 class Sweep:
-    """One command and its runs; a run that was answered from the store is in the sweep like any other."""
+    """One command and its runs, as they were finished; those answered from the store are in it like any other."""
 
     sweep_id: str
     command: str

@@ -60,15 +60,15 @@ def test_known_durations_are_measured(requests: Requests) -> None:
     assert timing.images_per_second == pytest.approx(500, rel=0.3)
     assert timing.latency_ms_p50 == pytest.approx(4, rel=0.4)
     assert timing.latency_ms_p90 >= timing.latency_ms_p50
-    assert (timing.runs, timing.latency_runs) == (4, 24)
+    assert (timing.runs, timing.latency_runs) == (5, 25)
     assert (timing.nfe, timing.sequential_depth) == (4, 4)
     assert timing.images_per_second_error > 0
-    assert timing.peak_memory_bytes > 1e7
+    assert timing.latency_ms_p50_error > 0
 
 
-def test_a_scenario_ends_with_its_seconds_but_not_before_three_runs(requests: Requests) -> None:
+def test_a_scenario_ends_with_its_seconds_but_not_before_a_run_a_round(requests: Requests) -> None:
     timing = time_runners(Sleepy(0.02), Sleepy(0.02), requests, 1, repetitions=1000, seconds=0.01, threads=1)
-    assert (timing.runs, timing.latency_runs) == (3, 3)
+    assert (timing.runs, timing.latency_runs) == (5, 5)
 
 
 def test_contention_means_fewer_idle_cores_than_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,13 +88,13 @@ def test_own_work_is_not_others_load() -> None:
     assert load.others < idle.others + 0.8  # had our own core counted, it would be a whole core more
 
 
-def test_peak_memory_sees_an_allocation() -> None:
+def test_peak_memory_is_the_growth() -> None:
     size = 300_000_000
-    with peak_memory(CPU) as before:
-        pass
+    kept = torch.ones(size // 4)
     with peak_memory(CPU) as peak:
-        torch.ones(size // 4)
-    assert peak[0] - before[0] > 0.8 * size
+        torch.ones(size // 8)
+    assert kept.sum() == size // 4
+    assert 0.4 * size < peak[0] < 0.8 * size
 
 
 def test_drawing_covers_the_count_in_order_and_rounds(requests: Requests) -> None:

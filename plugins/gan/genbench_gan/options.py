@@ -27,3 +27,11 @@ class GANOptions:
     beta2: float = 0.99
     ema: float = 0.998
     augment: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if name not in ("beta1", "beta2", "ema", "augment") and not value > 0:
+                raise ValueError(f"{name} must be above 0, not {value}")
+        for name in ("beta1", "beta2", "ema"):
+            if not 0 <= vars(self)[name] < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, not {vars(self)[name]}")

@@ -25,10 +25,11 @@ class PixelCNNOptions:
     ema: float = 0.99
 
     def __post_init__(self) -> None:
-        for name in ("width", "embedding", "layers", "kernel"):
+        for name in ("width", "embedding", "layers", "kernel", "steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, so that it has a middle, not {self.kernel}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
+        for name in ("dropout", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)}")
