@@ -18,8 +18,8 @@ from genbench.store.records import RunRecord, Status
 FLOOR = ("real, held out", "the floor")
 CEILING = ("uniform noise", "the ceiling")
 
-ONE_RUN = "± of one run: a score's standard error (another training seed may move it further); a clock's spread over its rounds"
-SEEDS = "± of several seeds: standard deviation over them, around their mean (of what they share, its own error)"
+ONE_RUN = "± of one run: a score's standard error (another training may move it more), a clock's spread over rounds"
+SEEDS = "± of several seeds: standard deviation over the seeds, around their mean (of what they share, its own)"
 UNKNOWN = "no ±: no standard error is known (of a score, result.json says why)"
 BEST = "* best of its column, and what is not told apart from it (2 combined standard errors, where both are known)"
 QUICK = "† toy budgets (quick): these numbers mean nothing, and are never ranked against full runs"
