@@ -51,10 +51,11 @@ class RefusedError(ValueError):
     """The dataset or the device that the plan names cannot be had: there is no run to record."""
 
 
-def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
+def benchmark(plan: Plan, command: str, label: str = "", live: bool = True) -> Outcome:
     """Do what the plan asks, or find it done. What goes wrong inside the run is in its record, not raised.
 
-    `live` shows a progress bar on a terminal: not where several jobs share it. Raises RefusedError.
+    `label` begins each line that is said (default: the model's name). `live` shows a progress bar on a terminal: not
+    where several jobs share it. Raises RefusedError.
     """
     torch.set_num_threads(plan.threads)
     try:
@@ -74,7 +75,7 @@ def benchmark(plan: Plan, command: str, live: bool = True) -> Outcome:
     folder = store.run_dir(run_id)
     (folder / "config.yaml").write_text(yaml.safe_dump(plan.config, sort_keys=False))
     empty = _empty_record(plan, dataset, ids, run_id, command)
-    with Narrator(plan.model.entry.name, folder / "run.log", live) as narrator:
+    with Narrator(label or plan.model.entry.name, folder / "run.log", live) as narrator:
         try:
             with claim(plan.device) as device:
                 own = replace(plan, device=device)
@@ -100,6 +101,9 @@ def _run(
 
     # Extractors first: weights that are missing should be known before hours of training.
     evaluator = Evaluator(store, plan.features, plan.metrics, real_images(dataset, "train"), narrator.note)
+    for name, extractor in evaluator.extractors.items():
+        if extractor.domain not in ("", dataset.name):
+            narrator.say(f"features={name} are made for {extractor.domain}: on {dataset.name} they say little")
     model = Model(plan, dataset, store, ids.model, narrator)
     steps = Steps(plan, dataset, store, ids, model, narrator)
     log, trained_before = model.train()

@@ -320,6 +320,8 @@ class FeatureExtractor(ABC):
 
     name: str
     fingerprint: str
+    domain: ClassVar[str] = ""
+    """The only dataset whose images it understands, by name; empty if it is for images of any kind."""
 
     @abstractmethod
     def extract(self, images: Tensor) -> Features:

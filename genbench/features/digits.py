@@ -62,6 +62,7 @@ class Digits(FeatureExtractor):
     """
 
     name = "digits"
+    domain = "digits"
     fingerprint = f"digits: weights sha256 {WEIGHTS_SHA256}, BT.601 grey, antialiased bilinear to 8x8, [-1, 1], float32"
 
     def __init__(self, options: NoOptions) -> None:

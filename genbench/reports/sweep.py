@@ -22,7 +22,7 @@ ONE_RUN = "± of one run: a score's standard error (another training may move it
 SEEDS = "± of several seeds: standard deviation over the seeds, around their mean (of what they share, its own)"
 UNKNOWN = "no ±: no standard error is known (of a score, result.json says why)"
 BEST = "* best of its column, and what is not told apart from it (2 combined standard errors, where both are known)"
-QUICK = "† toy budgets (quick): these numbers mean nothing, and are never ranked against full runs"
+QUICK = "† toy budgets (quick): these numbers mean nothing and are not ranked"
 CONTENDED = "~ timed while other processes kept the machine busy: not ranked"
 REUSED = "° from the store: measured or paid for by an earlier run"
 VENDI = "Vendi: effective number of distinct images; not ranked, for noise has more of them than real images have"
@@ -100,12 +100,13 @@ def _cells(column: Column, families: Sequence[Family]) -> list[Cell]:
     readings = [[reading for run in family.runs if (reading := column.read(run))] for family in families]
     estimates = [_estimate(found) for found in readings]
     fair = [
-        None if any(reading.contended for reading in found) else estimate
-        for found, estimate in zip(readings, estimates, strict=True)
+        None if family.runs[0].quick or any(reading.contended for reading in found) else estimate
+        for family, found, estimate in zip(families, readings, estimates, strict=True)
     ]
     protocols = {reading.protocol for found in readings for reading in found}
     ranked = column.direction and len(protocols) == 1 and sum(estimate is not None for estimate in fair) > 1
     best = leaders(fair, lower_is_better=column.direction == "lower") if ranked else set()
+    best = set() if len(best) == sum(estimate is not None for estimate in fair) else best  # nobody leads
     return [
         _cell(column, found, estimate, i in best)
         for i, (found, estimate) in enumerate(zip(readings, estimates, strict=True))

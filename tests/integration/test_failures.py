@@ -24,6 +24,8 @@ class Wrong(Enum):
     images = "images"
     error = "error"
     memory = "memory"
+    exit = "exit"
+    killed = "killed"
 
 
 @dataclass
@@ -37,6 +39,9 @@ def genbench_register(registry):
 '''
 
 MODEL = """
+import os
+import signal
+
 import torch
 from torch import nn
 
@@ -59,6 +64,10 @@ class FragileStage(Stage):
             raise RuntimeError("the model broke on purpose")
         if wrong == "memory":
             torch.empty(1 << 50)
+        if wrong == "exit":
+            raise SystemExit(3)
+        if wrong == "killed":  # as the kernel does when memory runs out
+            os.kill(os.getpid(), signal.SIGKILL)
         loss = self.model.network(batch.images.flatten(1)).square().mean()
         update(loss, "network")
         return {"loss": loss.detach() * (float("nan") if wrong == "loss" else 1)}
@@ -114,7 +123,7 @@ def genbench(plugins: Path, cwd: Path, *arguments: str) -> subprocess.CompletedP
 def test_a_sweep_with_every_kind_of_failure(plugins: Path, tmp_path: Path) -> None:
     quick = ("debug=quick", "features=pixels", "metrics=[frechet_distance]")
     done = genbench(
-        plugins, tmp_path, "run", "-m", "model=fragile", "model.wrong=loss,error,memory,images,nothing", *quick
+        plugins, tmp_path, "run", "-m", "model=fragile", "model.wrong=loss,error,memory,images,exit,nothing", *quick
     )
     assert done.returncode == 1, done.stderr
     records = {
@@ -127,17 +136,27 @@ def test_a_sweep_with_every_kind_of_failure(plugins: Path, tmp_path: Path) -> No
         "error": "failed",
         "memory": "failed",
         "images": "diverged",
+        "exit": "failed",
         "nothing": "done",
     }
     assert "the model broke on purpose" in records["error"]["reason"]
     assert "NaN" in records["images"]["reason"]
-    for wrong in ("loss", "error", "memory", "images"):
+    for wrong in ("loss", "error", "memory", "images", "exit"):
         log = (tmp_path / "results" / records[wrong]["run_id"] / "run.log").read_text()
         assert "Traceback" in log
         assert records[wrong]["reason"].split(": ", 1)[1].splitlines()[0][:40] in done.stdout
     again = genbench(plugins, tmp_path, "run", "-m", "model=fragile", "model.wrong=error,nothing", *quick)
     assert again.returncode == 1
     assert again.stderr.count("answered from the store") == 1
+
+
+def test_a_killed_worker_does_not_take_the_sweep_with_it(plugins: Path, tmp_path: Path) -> None:
+    quick = ("debug=quick", "features=pixels", "metrics=[frechet_distance]")
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    done = genbench(plugins, tmp_path, "run", "-m", "model=fragile", "model.wrong=nothing,killed", *quick, *joblib)
+    assert done.returncode == 1, done.stderr
+    assert "the same command goes on from here" in done.stderr
+    assert "Traceback" not in done.stderr.split("the launcher lost a job")[-1]
 
 
 def test_an_impossible_run_inside_a_sweep_is_no_failure(plugins: Path, tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ def test_several_samplers_train_once(swept: tuple[Path, subprocess.CompletedProc
     assert len(list((folder / "results" / "artifacts" / "models").glob("*"))) == 3
 
 
+def test_one_option_for_several_models(swept: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Hydra alone refuses an option of a group that is swept: it looks for it in a config without the group."""
+    folder, _ = swept
+    done = genbench("run", "-m", "model=gan_tiny,pixelcnn_tiny", "model.batch_size=24", "debug=quick", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(path.read_text()) for path in (folder / "results").glob("*/result.json")]
+    assert sum(record["config"]["model"].get("batch_size") == 24 for record in records) == 2
+    assert "[2/2 pixelcnn] trained in" in done.stderr
+
+
 def test_an_incompatible_single_run_exits_with_2_and_the_reason(
     swept: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
