@@ -60,6 +60,7 @@ def run(arguments: Sequence[str]) -> int:
             )
             return INTERRUPTED
     refused = [report.refused for report in reports if report.refused]
+    lost = [report.lost for report in reports if report.lost]
     ran = [report for report in reports if report.run_id]
     records: list[RunRecord] = []
     if ran:
@@ -69,9 +70,9 @@ def run(arguments: Sequence[str]) -> int:
         safely(
             lambda: tracking.build().finish_sweep(sweep, records, Path(ran[0].results)), tracking.entry.name, sweep_id
         )
-    for reason in refused if records or len(refused) > 1 else ():
+    for reason in [*(refused if len(reports) > 1 else ()), *lost]:
         print(f"no run came of a job: {reason}", file=sys.stderr)
-    return exit_code(records, refused)
+    return exit_code(records, refused) or (1 if lost else 0)
 
 
 def plugin_folders() -> list[str]:

@@ -50,11 +50,12 @@ class MistakeError(Exception):
 
 @dataclass(frozen=True)
 class JobReport:
-    """What one job left behind: the id of its run, or why it could not become one."""
+    """What one job left behind: the id of its run, why it could not become one, or that its process was killed."""
 
     results: str
     run_id: str = ""
     refused: str = ""
+    lost: str = ""
     tracking: dict[str, Any] = field(default_factory=dict)
 
 
@@ -91,7 +92,7 @@ def launch(arguments: Sequence[str]) -> list[JobReport]:
         raise MistakeError(str(error)) from None
     except Exception as error:  # the launcher itself broke: a worker was killed, or ran out of memory
         lost = JobReport(
-            "", refused=f"the launcher lost a job ({type(error).__name__}); the same command goes on from here"
+            "", lost=f"the launcher lost a job ({type(error).__name__}); the same command goes on from here"
         )
         return [*_reports(), lost]
     finally:
