@@ -7,19 +7,18 @@ rounds: runs that follow each other share the machine's mood, so the error is th
 
 from __future__ import annotations
 
+import itertools
 import math
-import resource
+import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from genbench.drawing.devices import exclusive, watch_load
@@ -79,7 +78,8 @@ def time_runners(
         flops = _flops(single, requests)
         throughput = _Scenario(runner, requests, batch_size, repetitions, seconds)
         latency = _Scenario(single, requests, 1, LATENCY_FACTOR * repetitions, seconds)
-        with watch_load(threads) as load, peak_memory(device) as peak:
+        peak = peak_memory(runner, requests, batch_size)
+        with watch_load(threads) as load:
             for _ in range(ROUNDS):
                 throughput.measure_round()
                 latency.measure_round()
@@ -101,7 +101,7 @@ def time_runners(
         sequential_depth=sum(count.calls.values()),
         calls=count.calls,
         flops_per_image=flops,
-        peak_memory_bytes=peak[0],
+        peak_memory_bytes=peak,
         contended=load.contended,
         load=load.others,
     )
@@ -184,31 +184,19 @@ def parameters(runner: Runner) -> int:
     return sum({id(p): p.numel() for module in runner.networks.values() for p in module.parameters()}.values())
 
 
-@contextmanager
-def peak_memory(device: torch.device) -> Iterator[list[int]]:
-    """The peak while inside, in a list of one: bytes that the allocator held on a GPU; on a CPU, by how many bytes the
-    process grew beyond what was resident on entering (interpreter, libraries, data and weights are there already).
+def peak_memory(runner: Runner, requests: Requests, size: int) -> int:
+    """The most bytes of tensors that live at once in one run, weights included: as the allocator held them on a GPU, as
+    the profiler saw them come and go on a CPU.
     """
-    peak = [0]
+    device, request = requests.device, requests.batch(0, size)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-        yield peak
-        peak[0] = torch.cuda.max_memory_allocated(device)
-        return
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark (Linux only)
-    except OSError:
-        before = _high_water()
-    else:
-        before = psutil.Process().memory_info().rss
-    yield peak
-    peak[0] = max(0, _high_water() - before)
-
-
-def _high_water() -> int:
-    """The process's resident peak in bytes: since the mark was reset on Linux, since its start elsewhere."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        runner.run(request)
+        return int(torch.cuda.max_memory_allocated(device))
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it complains of a missing GPU otherwise
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        runner.run(request)
+    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+    changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    weights = {id(p): p.nbytes for module in runner.networks.values() for p in module.parameters()}
+    return max(itertools.accumulate(changes, initial=0)) + sum(weights.values())

@@ -88,13 +88,17 @@ def test_own_work_is_not_others_load() -> None:
     assert load.others < idle.others + 0.8  # had our own core counted, it would be a whole core more
 
 
-def test_peak_memory_is_the_growth() -> None:
-    size = 300_000_000
-    kept = torch.ones(size // 4)
-    with peak_memory(CPU) as peak:
-        torch.ones(size // 8)
-    assert kept.sum() == size // 4
-    assert 0.4 * size < peak[0] < 0.8 * size
+def test_peak_memory_is_what_lives_at_once_and_the_weights(requests: Requests) -> None:
+    class Greedy(Runner):
+        networks: ClassVar[dict[str, nn.Module]] = {"main": nn.Linear(100, 100, bias=False)}
+
+        def run(self, request: SampleRequest) -> Tensor:
+            first = torch.ones(1000, 1000)
+            second = first * 2
+            del first
+            return second + torch.ones(500, 1000).sum()
+
+    assert peak_memory(Greedy(), requests, 1) == pytest.approx(8e6 + 4e4, rel=1e-3)
 
 
 def test_drawing_covers_the_count_in_order_and_rounds(requests: Requests) -> None:
