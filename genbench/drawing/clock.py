@@ -197,6 +197,7 @@ def peak_memory(runner: Runner, requests: Requests, size: int) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         runner.run(request)
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
-    changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    changes = [int(event.nbytes()) for event in sorted(events, key=lambda event: event.start_ns())]
     weights = {id(p): p.nbytes for module in runner.networks.values() for p in module.parameters()}
-    return max(itertools.accumulate(changes, initial=0)) + sum(weights.values())
+    peak: int = max(itertools.accumulate(changes, initial=0))
+    return peak + sum(weights.values())
