@@ -29,7 +29,7 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
 @each_page
 def test_python_in_the_pages_is_python(page: Path) -> None:
     for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-        ast.parse(code)
+        assert ast.parse(code).body, "a block without code"
 
 
 @each_page

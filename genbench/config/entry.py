@@ -50,7 +50,7 @@ class MistakeError(Exception):
 
 @dataclass(frozen=True)
 class JobReport:
-    """What one job left behind: the id of its run, why it could not become one, or that its process was killed."""
+    """What one job left behind: the id of its run, why it could not become one, or how it was lost."""
 
     results: str
     run_id: str = ""
@@ -85,18 +85,24 @@ def launch(arguments: Sequence[str]) -> list[JobReport]:
         elsewhere = options.config_dir or options.config_path or options.config_name
         if not (shown or elsewhere or any(override.startswith("hydra/sweeper=") for override in overrides)):
             os.environ[SWEEP.jobs] = str(_check_jobs(overrides, options.multirun))
-        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIGS}", config_name="config")(job)()
+        return _run_jobs()
     except (HydraException, OmegaConfBaseException) as error:
         raise MistakeError(explain(error, registry)) from None
     except (ConfigError, TrackerUnavailableError) as error:
         raise MistakeError(str(error)) from None
-    except Exception as error:  # the launcher itself broke: a worker was killed, or ran out of memory
-        lost = JobReport(
-            "", lost=f"the launcher lost a job ({type(error).__name__}); the same command goes on from here"
-        )
-        return [*_reports(), lost]
     finally:
         sys.argv = before
+
+
+def _run_jobs() -> list[JobReport]:
+    """Hand over to Hydra. `job` reports its own errors, so what still gets here is the launcher's."""
+    try:
+        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIGS}", config_name="config")(job)()
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except Exception as error:  # a worker was killed, or ran out of memory
+        words = f"the launcher lost a job ({type(error).__name__}); the same command goes on from here"
+        return [*_reports(), JobReport("", lost=words)]
     return _reports()
 
 
@@ -166,7 +172,7 @@ def job(config: DictConfig) -> None:
         report = JobReport(str(results), refused=str(error))
         announce(f"{label if jobs > 1 else 'genbench'}: {error}")
     except (Exception, SystemExit) as error:  # a defect, of ours or of a plugin: show it all, but go on
-        report = JobReport(str(results), refused=f"{type(error).__name__}: {error}")
+        report = JobReport(str(results), lost=f"{type(error).__name__}: {error}")
         announce(f"{label}: {traceback.format_exc()}")
     try:
         (Path(os.environ[SWEEP.scratch]) / f"job-{number:06}.json").write_text(json.dumps(asdict(report)))
