@@ -12,27 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from genbench.discovery.plugins import load_plugins
 from genbench.drawing import noise
-from genbench.interfaces import (
-    Batch,
-    DataSpec,
-    DrawSpec,
-    Generator,
-    Guidance,
-    Runner,
-    Sampler,
-    SampleRequest,
-    Schedule,
-    Stage,
-    StageSpec,
-    TrainingView,
-    Update,
-)
-from genbench.plan import Choice, Plan, SamplingPlan, TimingPlan, TrainingPlan
-from genbench.plugins import load_plugins
-from genbench.registry import Entry
-from genbench.samplers.one_shot import OneShot
-from genbench.tasks import Unconditional
+from genbench.drawing.one_shot import OneShot
+from genbench.interfaces.data import DataSpec
+from genbench.interfaces.drawing import DrawSpec, Generator, Guidance, Runner, Sampler, SampleRequest, Schedule
+from genbench.interfaces.training import Batch, Stage, StageSpec, TrainingView, Update
+from genbench.registry.entries import Entry
+from genbench.running.plan import Choice, Plan, SamplingPlan, TimingPlan, TrainingPlan
+from genbench.running.tasks import Unconditional
 
 # Two OpenMP threads on a busy two-core machine can be twenty times slower than one.
 torch.set_num_threads(1)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from genbench.autoregressive.levels import from_levels
 from genbench.drawing.noise import gumbel
-from genbench.interfaces import DataSpec, DrawSpec, Runner, SampleRequest
+from genbench.interfaces.data import DataSpec
+from genbench.interfaces.drawing import DrawSpec, Runner, SampleRequest
 
 
 class Predictor(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbench.interfaces import to_unit_range
+from genbench.images import to_unit_range
 
 
 def to_levels(images: Tensor, levels: int) -> Tensor:

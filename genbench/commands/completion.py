@@ -15,7 +15,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from genbench.registry import KINDS, Registry
+from genbench.registry.entries import KINDS, Registry
 
 SEVERAL = ("features", "metrics")
 """Groups of which a run may have several: an option is at metrics.kid.subset_size, not at metrics.subset_size."""
@@ -86,7 +86,7 @@ def complete(words: Sequence[str], parser: argparse.ArgumentParser) -> list[str]
     """What the last word (maybe empty) of a command could become, given the words before it without the program."""
     *before, word = words
     if before[:1] == ["run"]:
-        from genbench.plugins import load_plugins
+        from genbench.discovery.plugins import load_plugins
 
         candidates: Iterable[str] = run_words(before[1:], word, load_plugins().registry)
     else:
@@ -139,7 +139,7 @@ def _values(argument: argparse.Action, results: Path) -> Iterable[str]:
 
         return STATES
     if argument.dest in ("model", "dataset"):
-        from genbench.plugins import load_plugins
+        from genbench.discovery.plugins import load_plugins
 
         return load_plugins().registry.names(argument.dest)
     return ()

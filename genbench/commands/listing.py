@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from genbench.plugins import load_plugins
-from genbench.registry import KINDS
+from genbench.discovery.plugins import load_plugins
+from genbench.registry.entries import KINDS
 
 
 def add(commands: Any) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 from genbench.commands.errors import UserError
 from genbench.commands.report import print_sweep, sweep_records
-from genbench.interrupts import terminate_as_interrupt
-from genbench.plugins import FOLDERS
+from genbench.discovery.plugins import FOLDERS
 from genbench.store.records import RunRecord, Status
 from genbench.store.sweeps import new_sweep_id
 from genbench.tracking import safely
+from genbench.training.signals import terminate_as_interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 

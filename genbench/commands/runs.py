@@ -141,7 +141,7 @@ def unknown(what: str, name: str, valid: Sequence[str], results: Path) -> str:
 
 
 def _filtered(runs: Sequence[StoredRun], options: argparse.Namespace) -> list[StoredRun]:
-    from genbench.registry import UnknownNameError, unknown_name
+    from genbench.registry.entries import UnknownNameError, unknown_name
     from genbench.store.inventory import STATES
 
     found = list(runs)

@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from genbench.config.schema import RootConfig
-from genbench.plan import Choice, Plan, SamplingPlan, TimingPlan, TrainingPlan
-from genbench.registry import Entry, Registry
+from genbench.registry.entries import Entry, Registry
+from genbench.running.plan import Choice, Plan, SamplingPlan, TimingPlan, TrainingPlan
 
 
 class ConfigError(ValueError):

@@ -25,8 +25,8 @@ from omegaconf.errors import OmegaConfBaseException
 from genbench.config.compose import ConfigError, plan_from_config
 from genbench.config.mirror import mirror
 from genbench.config.mistakes import check_roots, explain
-from genbench.plugins import load_plugins
-from genbench.registry import KINDS, UnknownNameError
+from genbench.discovery.plugins import load_plugins
+from genbench.registry.entries import KINDS, UnknownNameError
 from genbench.tracking import TrackerUnavailableError, safely
 
 CONFIGS = "genbench.conf"
@@ -142,7 +142,7 @@ def _check_jobs(overrides: Sequence[str], multirun: bool) -> int:
 
 def job(config: DictConfig) -> None:
     """One run of the sweep. Whatever goes wrong in it is reported, and the other jobs go on."""
-    from genbench.narrator import announce
+    from genbench.running.progress import announce
 
     context = HydraConfig.get()
     number = int(context.job.num) if context.mode is RunMode.MULTIRUN else 0
@@ -153,7 +153,7 @@ def job(config: DictConfig) -> None:
     else:
         announce(f"[{label}] preparing")
 
-    from genbench.benchmark import RefusedError, benchmark  # seconds to import, so only now
+    from genbench.running.benchmark import RefusedError, benchmark  # seconds to import, so only now
     from genbench.store.sweeps import add_run
 
     alone = context.runtime.choices.get("hydra/launcher", "basic") == "basic"

@@ -12,7 +12,7 @@ from omegaconf import II
 
 from genbench.config.schema import RootConfig
 from genbench.config.searchpath import GenbenchSearchPath
-from genbench.registry import Entry, Registry
+from genbench.registry.entries import Entry, Registry
 
 SEVERAL = ("features", "metrics")
 """Groups of which a run may have several options: option `x` lands at features.x, metrics.x."""

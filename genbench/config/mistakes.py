@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from genbench.config.schema import RootConfig
-from genbench.registry import KINDS, Registry, unknown_name
+from genbench.registry.entries import KINDS, Registry, unknown_name
 
 GROUPS = (*KINDS, "experiment", "debug")
 OWN = re.compile(r"^[+~]*(?P<root>[^=.@/:]+)(?P<rest>[./@:][^=]*)?=")
@@ -76,6 +76,6 @@ def _first_lines(text: str) -> str:
 
 
 def _anything_broken() -> bool:
-    from genbench.plugins import load_plugins
+    from genbench.discovery.plugins import load_plugins
 
     return any(status.status == "broken" for status in load_plugins().statuses)

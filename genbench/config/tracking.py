@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from genbench.config.compose import ConfigError, choice
 from genbench.config.mirror import mirror, option_class
 from genbench.config.mistakes import explain
-from genbench.plan import Choice
-from genbench.plugins import load_plugins
+from genbench.discovery.plugins import load_plugins
+from genbench.running.plan import Choice
 
 ROOT = "only_tracking"
 

@@ -15,7 +15,7 @@ from genbench.data.errors import DataError
 from genbench.data.files import existing_folder, find_file
 from genbench.data.options import FilesOptions
 from genbench.data.splits import checked_dataset, shuffled
-from genbench.interfaces import Dataset, Split
+from genbench.interfaces.data import Dataset, Split
 
 NAME = "cifar10"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -7,8 +7,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from genbench.data.fingerprint import fingerprint
-from genbench.interfaces import Dataset, DataSpec, Split
-from genbench.registry import NoOptions
+from genbench.interfaces.data import Dataset, DataSpec, Split
+from genbench.registry.entries import NoOptions
 
 NAME = "digits"
 SPEC = DataSpec(channels=1, height=8, width=8, levels=17, classes=tuple("0123456789"))

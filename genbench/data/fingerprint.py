@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from genbench.interfaces import DataSpec, Split
+from genbench.interfaces.data import DataSpec, Split
 
 
 def fingerprint(name: str, spec: DataSpec, splits: Mapping[str, Split]) -> str:

@@ -8,7 +8,7 @@ from genbench.data.errors import DataError
 from genbench.data.files import existing_folder
 from genbench.data.options import ImagesOptions
 from genbench.data.pictures import SUFFIXES, Picture, divide, is_picture, load_pictures, shuffle
-from genbench.interfaces import Dataset
+from genbench.interfaces.data import Dataset
 
 HELD_OUT_FOLDERS = ("held_out", "test", "val")
 """The first that exists beside train/ is the held-out split."""

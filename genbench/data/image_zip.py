@@ -14,7 +14,7 @@ from genbench.data.errors import DataError
 from genbench.data.files import existing_root
 from genbench.data.options import ImageZipOptions
 from genbench.data.pictures import SUFFIXES, Picture, divide, is_picture, load_pictures, shuffle
-from genbench.interfaces import Dataset
+from genbench.interfaces.data import Dataset
 
 LABELS = "dataset.json"
 

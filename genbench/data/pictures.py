@@ -16,7 +16,7 @@ from torch import Tensor
 from genbench.data.errors import DataError
 from genbench.data.options import ImagesOptions
 from genbench.data.splits import checked_dataset, divided, shuffled
-from genbench.interfaces import Dataset, Split
+from genbench.interfaces.data import Dataset, Split
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 GREY_MODES, RGB_MODES = ("1", "L"), ("RGB", "P", "CMYK", "YCbCr")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genbench.data.errors import DataError
 from genbench.data.fingerprint import fingerprint
-from genbench.interfaces import Dataset, DataSpec, Split
+from genbench.interfaces.data import Dataset, DataSpec, Split
 
 SMALLEST_SPLIT = 2
 """A standard error needs two images."""

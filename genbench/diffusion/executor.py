@@ -13,7 +13,7 @@ from genbench.diffusion.objective import Network
 from genbench.diffusion.predictions import Prediction, label, preconditioning
 from genbench.diffusion.tables import Call, Row, Table
 from genbench.drawing.noise import normal
-from genbench.interfaces import Guidance
+from genbench.interfaces.drawing import Guidance
 
 
 @dataclass(frozen=True)

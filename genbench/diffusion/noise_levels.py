@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from genbench.interfaces import Schedule
+    from genbench.interfaces.drawing import Schedule
 
 Array = NDArray[np.float64]
 

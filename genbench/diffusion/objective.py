@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genbench.diffusion.noise_levels import NoiseLevels
 from genbench.diffusion.predictions import Prediction, label, preconditioning, target_weights
-from genbench.interfaces import Schedule
+from genbench.interfaces.drawing import Schedule
 
 
 class Network(Protocol):

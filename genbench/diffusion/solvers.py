@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from genbench.diffusion.tables import Call, Row, Table
 
 if TYPE_CHECKING:
-    from genbench.interfaces import Schedule
+    from genbench.interfaces.drawing import Schedule
 
 Array = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from genbench.drawing.devices import exclusive, watch_load
 from genbench.drawing.draw import synchronise
 from genbench.drawing.requests import Requests
-from genbench.interfaces import Runner, SampleRequest
+from genbench.interfaces.drawing import Runner, SampleRequest
 
 WARM_UP_RUNS = 3
 ROUNDS = 5

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from genbench.drawing.requests import Requests
 from genbench.errors import DivergedError
-from genbench.interfaces import Runner, to_bytes
+from genbench.images import to_bytes
+from genbench.interfaces.drawing import Runner
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.seeds import GOLDEN, mix
+from genbench.drawing.seeds import GOLDEN, mix
 
 NORMAL, UNIFORM, GUMBEL = 1, 2, 3  # the kind of noise is part of its stream
 
@@ -85,7 +85,7 @@ def _bits(keys: Tensor, kind: int, draw: int, count: int) -> Tensor:
 
 
 def _finalise(z: Tensor, twist: Tensor | None = None) -> Tensor:
-    """`genbench.seeds.finalise` on int64 bit patterns, in place."""
+    """`genbench.drawing.seeds.finalise` on int64 bit patterns, in place."""
     z = z.bitwise_xor_(_shifted(z, 30)).mul_(_MULTIPLIERS[0])
     if twist is not None:
         z = z.bitwise_xor_(twist)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from genbench.interfaces import Dataset, SampleRequest
-from genbench.seeds import image_keys
-from genbench.tasks import Task
+from genbench.drawing.seeds import image_keys
+from genbench.interfaces.data import Dataset
+from genbench.interfaces.drawing import SampleRequest
+from genbench.running.tasks import Task
 
 
 @dataclass(frozen=True)

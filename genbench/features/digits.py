@@ -10,8 +10,9 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genbench.interfaces import FeatureExtractor, Features, to_unit_range
-from genbench.registry import NoOptions
+from genbench.images import to_unit_range
+from genbench.interfaces.measuring import FeatureExtractor, Features
+from genbench.registry.entries import NoOptions
 
 WEIGHTS = Path(__file__).with_name("digits.safetensors")
 WEIGHTS_SHA256 = "61f700f8bc1163afcdc753c57ecd0fc7301b7b725f81ae126852fe1c5b7570ec"

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from genbench.data.digits import load
 from genbench.features.digits import WEIGHTS, DigitsClassifier, to_grey_8x8
-from genbench.interfaces import Split
-from genbench.registry import NoOptions
+from genbench.interfaces.data import Split
+from genbench.registry.entries import NoOptions
 
 SEED = 0
 EPOCHS = 80

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.hub import load_state_dict_from_url
 
 from genbench.features.options import InceptionOptions
-from genbench.interfaces import FeatureExtractor, Features
+from genbench.interfaces.measuring import FeatureExtractor, Features
 
 try:
     import torch_fidelity

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from genbench.interfaces import FeatureExtractor, Features, to_unit_range
-from genbench.registry import NoOptions
+from genbench.images import to_unit_range
+from genbench.interfaces.measuring import FeatureExtractor, Features
+from genbench.registry.entries import NoOptions
 
 
 class Pixels(FeatureExtractor):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genbench.interfaces import Features
+from genbench.interfaces.measuring import Features
 
 
 def problem(generated: Features, reference: Features, at_least: int = 2) -> str | None:

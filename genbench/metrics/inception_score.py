@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Direction, Features, Measurement, Metric
+from genbench.interfaces.measurement import Direction, Measurement
+from genbench.interfaces.measuring import Features, Metric
 from genbench.metrics.checks import problem
 from genbench.metrics.options import InceptionScoreOptions
 from genbench.statistics.standard_errors import delta_standard_error

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Direction, Features, Measurement, Metric
+from genbench.interfaces.measurement import Direction, Measurement
+from genbench.interfaces.measuring import Features, Metric
 from genbench.metrics.checks import problem
 from genbench.metrics.options import PRDCOptions
 from genbench.metrics.reference import ReferencePart

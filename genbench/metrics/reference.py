@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from genbench.interfaces import Features
+from genbench.interfaces.measuring import Features
 
 T = TypeVar("T")
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from genbench.interfaces import Direction, Features, Measurement, Metric
+from genbench.interfaces.measurement import Direction, Measurement
+from genbench.interfaces.measuring import Features, Metric
 from genbench.metrics.checks import problem
-from genbench.registry import NoOptions
+from genbench.registry.entries import NoOptions
 from genbench.statistics.standard_errors import delta_standard_error
 
 ESTIMAND = "E[Vendi score] at this n, over draws of the generated images"

@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from genbench.plugins import Plugins, PluginStatus
-from genbench.registry import KINDS, Entry, Registry
+from genbench.discovery.plugins import Plugins, PluginStatus
+from genbench.registry.entries import KINDS, Entry, Registry
 
 STYLES = {"loaded": "green", "blocked": "yellow", "broken": "bold red"}
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from genbench.identity import digest
+from genbench.running.identity import digest
 from genbench.store.artifacts import write_json
 from genbench.store.records import RecordError, RunRecord, Status, read_record
 

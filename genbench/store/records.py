@@ -15,7 +15,7 @@ from genbench.store.typed_json import RecordError as RecordError
 from genbench.store.typed_json import decode, encode, mismatch
 
 if TYPE_CHECKING:
-    from genbench.interfaces import Measurement
+    from genbench.interfaces.measurement import Measurement
 
 SCHEMA_VERSION = 1
 

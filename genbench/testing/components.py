@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from genbench.interfaces import FeatureExtractor, Features, Metric, Schedule
-from genbench.plugins import load_plugins
-from genbench.registry import Entry
+from genbench.discovery.plugins import load_plugins
+from genbench.interfaces.drawing import Schedule
+from genbench.interfaces.measuring import FeatureExtractor, Features, Metric
+from genbench.registry.entries import Entry
 from genbench.testing.processes import python
 from genbench.testing.subjects import COLOUR, GREY, changed, made_up
 

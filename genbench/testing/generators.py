@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from genbench.interfaces import DataSpec, Generator, HasLikelihood
-from genbench.plugins import load_plugins
-from genbench.registry import Entry
-from genbench.seeds import image_keys
+from genbench.discovery.plugins import load_plugins
+from genbench.drawing.seeds import image_keys
+from genbench.interfaces.data import DataSpec
+from genbench.interfaces.drawing import Generator, HasLikelihood
+from genbench.registry.entries import Entry
 from genbench.testing.processes import COMPOSE, presets, python
 from genbench.testing.subjects import COLOUR, GREY, LABELLED, Subject
 
@@ -60,7 +61,7 @@ class GeneratorConformance:
 
     def test_the_plugin_registers_without_importing_torch(self) -> None:
         others = {status.name for status in load_plugins().statuses} - {self.entry().provider}
-        code = "import sys; from genbench.plugins import load_plugins; load_plugins(); sys.exit('torch' in sys.modules)"
+        code = "import sys; from genbench.discovery.plugins import load_plugins; load_plugins(); sys.exit('torch' in sys.modules)"
         done = python(code, GENBENCH_DISABLE=",".join(others))
         assert done.returncode == 0, (
             "the plugin's top module imports torch, so that every `genbench --help` takes seconds: register the model"

@@ -11,10 +11,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from genbench.interfaces import DataSpec, DrawSpec, Generator, Runner, Sampler, SampleRequest, Split, TrainingView
-from genbench.plugins import load_plugins
-from genbench.registry import Entry
-from genbench.training import Progress, TrainingLog, TrainingSettings, train
+from genbench.discovery.plugins import load_plugins
+from genbench.interfaces.data import DataSpec, Split
+from genbench.interfaces.drawing import DrawSpec, Generator, Runner, Sampler, SampleRequest
+from genbench.interfaces.training import TrainingView
+from genbench.registry.entries import Entry
+from genbench.training.loop import Progress, TrainingLog, TrainingSettings, train
 
 GREY = DataSpec(1, 8, 8, levels=17, classes=("dark", "bright"))
 """Like scikit-learn's digits: one channel, 17 intensities."""

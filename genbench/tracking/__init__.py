@@ -41,7 +41,7 @@ def safely(action: Callable[[], None], tracker: str, sweep_id: str) -> bool:
     try:
         action()
     except Exception as error:
-        from genbench.narrator import announce
+        from genbench.running.progress import announce
 
         announce(
             f"tracking={tracker} failed: {type(error).__name__}: {error}\n"

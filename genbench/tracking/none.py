@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from genbench.registry import NoOptions
+from genbench.registry.entries import NoOptions
 from genbench.store.records import RunRecord
 from genbench.store.sweeps import Sweep
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genbench.autoregressive.levels import from_levels, to_levels
-from genbench.interfaces import to_bytes, to_unit_range
+from genbench.images import to_bytes, to_unit_range
 
 
 @pytest.mark.parametrize("levels", [2, 3, 16, 17, 256])

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from genbench.autoregressive.drawing import FullPredictor, Predictor, RasterRunner, label_of
 from genbench.autoregressive.levels import to_levels
-from genbench.interfaces import DataSpec, DrawSpec, SampleRequest
-from genbench.samplers.raster import Raster
-from genbench.seeds import image_keys
+from genbench.autoregressive.samplers import Raster
+from genbench.drawing.seeds import image_keys
+from genbench.interfaces.data import DataSpec
+from genbench.interfaces.drawing import DrawSpec, SampleRequest
 
 LOGITS = torch.tensor([0.3, -1.0, 1.2, 0.0, -0.4])
 SPEC = DataSpec(channels=2, height=2, width=3, levels=5)

@@ -11,8 +11,8 @@ import pytest
 
 from genbench.cli import parser
 from genbench.commands.completion import SCRIPTS, complete, run_words
-from genbench.plugins import load_plugins
-from genbench.registry import KINDS, Registry
+from genbench.discovery.plugins import load_plugins
+from genbench.registry.entries import KINDS, Registry
 
 
 class Norm(Enum):

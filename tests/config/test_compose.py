@@ -15,13 +15,13 @@ from omegaconf import DictConfig
 from genbench.config.compose import ConfigError, plan_from_config
 from genbench.config.mirror import mirror, option_class
 from genbench.diffusion.grids import UniformTime
+from genbench.diffusion.samplers import DDIM, Heun
 from genbench.diffusion.schedules import EDM, Cosine
-from genbench.plan import Plan
-from genbench.plugins import load_plugins
-from genbench.registry import KINDS, Entry, Registry
-from genbench.samplers.diffusion import DDIM, Heun
-from genbench.samplers.one_shot import OneShot
-from genbench.tasks import ClassConditional, Unconditional
+from genbench.discovery.plugins import load_plugins
+from genbench.drawing.one_shot import OneShot
+from genbench.registry.entries import KINDS, Entry, Registry
+from genbench.running.plan import Plan
+from genbench.running.tasks import ClassConditional, Unconditional
 
 
 class Colour(Enum):

@@ -8,8 +8,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from genbench.data.digits import load
-from genbench.interfaces import Dataset
-from genbench.registry import NoOptions
+from genbench.interfaces.data import Dataset
+from genbench.registry.entries import NoOptions
 
 
 @pytest.fixture(scope="module")

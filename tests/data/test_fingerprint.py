@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genbench.data.fingerprint import fingerprint
-from genbench.interfaces import DataSpec, Split
+from genbench.interfaces.data import DataSpec, Split
 
 SPEC = DataSpec(channels=1, height=2, width=2, classes=("a", "b"))
 

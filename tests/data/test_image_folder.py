@@ -13,7 +13,7 @@ from PIL import Image
 from genbench.data.errors import DataError
 from genbench.data.image_folder import load
 from genbench.data.options import ImagesOptions
-from genbench.interfaces import Dataset
+from genbench.interfaces.data import Dataset
 
 
 def write(path: Path, value: int, size: tuple[int, int] = (4, 3), mode: str = "RGB") -> None:

@@ -15,7 +15,7 @@ from genbench.data.errors import DataError
 from genbench.data.image_folder import load as load_folder
 from genbench.data.image_zip import load
 from genbench.data.options import ImagesOptions, ImageZipOptions
-from genbench.interfaces import Dataset
+from genbench.interfaces.data import Dataset
 
 NAMES = [f"{folder}/{i}.png" for folder in ("cat", "cat-like") for i in range(5)]
 LABELS = [[name, int(i >= 5)] for i, name in enumerate(NAMES)]

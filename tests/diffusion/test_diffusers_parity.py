@@ -14,9 +14,9 @@ import torch
 from genbench.diffusion.executor import Trajectory
 from genbench.diffusion.grids import Karras, UniformTime
 from genbench.diffusion.predictions import Prediction
+from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
 from genbench.diffusion.schedules import EDM, Cosine, LinearBeta, Tabulated
 from genbench.drawing.noise import normal
-from genbench.samplers.diffusion import DDIM, Ancestral, Euler, Heun
 
 KEYS = torch.tensor([11, 22, 33])
 SHAPE = (2, 4, 4)

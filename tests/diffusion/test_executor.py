@@ -11,10 +11,10 @@ from genbench.diffusion.executor import Trajectory
 from genbench.diffusion.grids import Karras, UniformTime
 from genbench.diffusion.guidance import ClassifierFree, NoGuidance
 from genbench.diffusion.predictions import Prediction, preconditioning
+from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
 from genbench.diffusion.schedules import EDM, LinearBeta
 from genbench.diffusion.tables import Call, Row, Table
 from genbench.drawing.noise import normal
-from genbench.samplers.diffusion import DDIM, Ancestral, Euler, Heun
 
 SAMPLERS = [DDIM(7), DDIM(7, eta=0.5), Ancestral(7), Euler(7), Heun(7)]
 SHAPE = (2, 3, 3)

@@ -15,11 +15,11 @@ from genbench.drawing.clock import _flops, count_evaluations, parameters, peak_m
 from genbench.drawing.devices import Load, claim, resolve_device, watch_load
 from genbench.drawing.draw import draw_images
 from genbench.drawing.requests import Requests
+from genbench.drawing.seeds import image_keys
 from genbench.errors import DivergedError
-from genbench.interfaces import Runner, SampleRequest
-from genbench.registry import NoOptions
-from genbench.seeds import image_keys
-from genbench.tasks import ClassConditional, Unconditional
+from genbench.interfaces.drawing import Runner, SampleRequest
+from genbench.registry.entries import NoOptions
+from genbench.running.tasks import ClassConditional, Unconditional
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from genbench.drawing.noise import GUMBEL, NORMAL, UNIFORM, _table, gumbel, normal, uniform
-from genbench.seeds import GOLDEN, MASK, finalise, image_keys, mix
+from genbench.drawing.seeds import GOLDEN, MASK, finalise, image_keys, mix
 
 KINDS = [normal, uniform, gumbel]
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from genbench.data.digits import load
 from genbench.features.digits import WEIGHTS, WEIGHTS_SHA256, Digits, WeightsError, read_weights, to_grey_8x8
 from genbench.features.digits_training import accuracy, augment
-from genbench.features.extract import extract
-from genbench.interfaces import Dataset, to_unit_range
-from genbench.registry import NoOptions
+from genbench.images import to_unit_range
+from genbench.interfaces.data import Dataset
+from genbench.measuring.extraction import extract
+from genbench.registry.entries import NoOptions
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from torch_fidelity import feature_extractor_inceptionv3 as peer
 from torch_fidelity.utils import create_feature_extractor, get_featuresdict_from_dataset
 
 from genbench.features import inception
-from genbench.features.extract import extract
 from genbench.features.inception import Inception, InceptionWeightsError, read_weights, state_sha256
 from genbench.features.options import InceptionOptions
+from genbench.measuring.extraction import extract
 
 
 @pytest.fixture(scope="module")

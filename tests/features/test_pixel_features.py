@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from genbench.data.digits import load
-from genbench.features.extract import extract
 from genbench.features.pixels import Pixels
-from genbench.registry import NoOptions
+from genbench.measuring.extraction import extract
+from genbench.registry.entries import NoOptions
 
 
 def test_black_is_minus_one_and_white_is_one_in_channel_row_column_order() -> None:

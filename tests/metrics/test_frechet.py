@@ -9,9 +9,10 @@ import scipy.linalg
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from genbench.interfaces import Direction, Features
+from genbench.interfaces.measurement import Direction
+from genbench.interfaces.measuring import Features
 from genbench.metrics.frechet import FrechetDistance, frechet_distance
-from genbench.registry import NoOptions
+from genbench.registry.entries import NoOptions
 
 
 def normal(n, d, seed, scale=1.0, shift=0.0):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch_fidelity.metric_isc import isc_features_to_metric
 
-from genbench.interfaces import Features
+from genbench.interfaces.measuring import Features
 from genbench.metrics.inception_score import InceptionScore
 from genbench.metrics.options import InceptionScoreOptions
 

@@ -7,7 +7,7 @@ import torch
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torchmetrics.image.kid import poly_mmd
 
-from genbench.interfaces import Features
+from genbench.interfaces.measuring import Features
 from genbench.metrics import kid
 from genbench.metrics.kid import KernelDistance, kernel_distance, own_means
 from genbench.metrics.options import KernelDistanceOptions

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from genbench.interfaces import Features
+from genbench.interfaces.measuring import Features
 from genbench.metrics import prdc
 from genbench.metrics.options import PRDCOptions
 from genbench.metrics.prdc import PRDC, balls_around, count

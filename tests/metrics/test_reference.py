@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from genbench.interfaces import Features
+from genbench.interfaces.measuring import Features
 from genbench.metrics.kid import KernelDistance
 from genbench.metrics.options import KernelDistanceOptions, PRDCOptions
 from genbench.metrics.prdc import PRDC

@@ -6,9 +6,9 @@ import statistics
 import pytest
 import torch
 
-from genbench.interfaces import Features
+from genbench.interfaces.measuring import Features
 from genbench.metrics.vendi import VendiScore, vendi_score
-from genbench.registry import NoOptions
+from genbench.registry.entries import NoOptions
 
 
 def normal(n, d, seed, scale=1.0, shift=0.0):

@@ -9,8 +9,8 @@ from enum import Enum
 import pytest
 from rich.console import Console
 
-from genbench.plugins import Plugins, PluginStatus
-from genbench.registry import Registry, UnknownNameError
+from genbench.discovery.plugins import Plugins, PluginStatus
+from genbench.registry.entries import Registry, UnknownNameError
 from genbench.reports.listing import list_entries, list_plugins
 
 

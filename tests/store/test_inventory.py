@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
-from genbench.benchmark import benchmark
-from genbench.plan import Choice
-from genbench.registry import Entry
+from genbench.registry.entries import Entry
+from genbench.running.benchmark import benchmark
+from genbench.running.plan import Choice
 from genbench.store.inventory import delete_run, find_waste, remove, size, stored_runs, undecided
 from genbench.store.records import Status, write_record
 from genbench.store.sweeps import add_run, read_sweep

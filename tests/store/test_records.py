@@ -9,7 +9,7 @@ from subprocess import run
 
 import pytest
 
-from genbench.interfaces import Direction, Measurement
+from genbench.interfaces.measurement import Direction, Measurement
 from genbench.store.records import (
     SCHEMA_VERSION,
     ArtifactIds,

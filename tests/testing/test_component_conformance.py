@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from genbench import Direction, FeatureExtractor, Features, Measurement, Metric
-from genbench.registry import Entry, NoOptions
+from genbench.registry.entries import Entry, NoOptions
 from genbench.testing import FeatureExtractorConformance, MetricConformance, ScheduleConformance
 from genbench.testing.subjects import GREY
 

@@ -29,7 +29,7 @@ from genbench import (
     Update,
 )
 from genbench.drawing.noise import normal
-from genbench.registry import Entry
+from genbench.registry.entries import Entry
 from genbench.testing import GREY, LABELLED, GeneratorConformance
 from genbench.testing.subjects import changed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genbench.plugins import FOLDERS, load_plugins
+from genbench.discovery.plugins import FOLDERS, load_plugins
 from genbench.testing import GeneratorConformance
 
 HEAVY = """

@@ -11,7 +11,7 @@ import pytest
 
 from genbench.cli import main
 from genbench.config.tracking import compose_tracking, tracking_again
-from genbench.registry import NoOptions
+from genbench.registry.entries import NoOptions
 from genbench.store.records import Status, read_record
 from genbench.tracking import safely
 from genbench.tracking.none import NoTracker
@@ -139,7 +139,7 @@ def test_choosing_a_tracker_imports_no_wandb() -> None:
     import subprocess
 
     code = (
-        "import sys; from genbench.config.tracking import compose_tracking; from genbench.plan import Choice\n"
+        "import sys; from genbench.config.tracking import compose_tracking; from genbench.running.plan import Choice\n"
         "compose_tracking(['tracking=wandb']).build(); assert 'wandb' not in sys.modules and 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

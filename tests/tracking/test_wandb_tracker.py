@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from genbench.benchmark import benchmark
-from genbench.plan import Plan
+from genbench.running.benchmark import benchmark
+from genbench.running.plan import Plan
 from genbench.tracking import TrackerUnavailableError
 from genbench.tracking.options import Mode, WandbOptions
 from genbench.tracking.wandb import WandbTracker, wandb_id

@@ -29,7 +29,7 @@ from genbench import (
 )
 from genbench.diffusion.guidance import NoGuidance
 from genbench.drawing.noise import normal
-from genbench.samplers.one_shot import OneShot
+from genbench.drawing.one_shot import OneShot
 from genbench_gan.networks import Discriminator, GeneratorNetwork, augment
 from genbench_gan.options import GANOptions
 

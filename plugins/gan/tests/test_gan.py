@@ -16,12 +16,12 @@ from scipy import stats
 from torch import Tensor, nn
 
 from genbench import Batch, DataSpec, DrawSpec, Registry, SampleRequest, TrainingView
+from genbench.autoregressive.samplers import Raster
 from genbench.diffusion.guidance import ClassifierFree, NoGuidance
 from genbench.drawing.noise import normal
-from genbench.samplers.one_shot import OneShot
-from genbench.samplers.raster import Raster
-from genbench.seeds import image_keys
-from genbench.training import TrainingSettings, train
+from genbench.drawing.one_shot import OneShot
+from genbench.drawing.seeds import image_keys
+from genbench.training.loop import TrainingSettings, train
 
 GREY = DataSpec(1, 8, 8, classes=("dark", "bright"))
 LABELLED = DataSpec(1, 8, 8, classes=("dark", "bright"), conditions=("label",))

@@ -24,7 +24,7 @@ from genbench import (
 from genbench.autoencoders.kl import KLAutoencoder
 from genbench.diffusion.executor import Trajectory
 from genbench.diffusion.guidance import NoGuidance
-from genbench.samplers.diffusion import DiffusionSampler
+from genbench.diffusion.samplers import DiffusionSampler
 from genbench_latent_diffusion.denoiser import Denoiser
 from genbench_latent_diffusion.latents import LatentScale, encode_all
 from genbench_latent_diffusion.options import LatentDiffusionOptions

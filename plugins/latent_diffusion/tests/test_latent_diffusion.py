@@ -15,12 +15,14 @@ from genbench.autoencoders.kl import Posterior
 from genbench.diffusion.grids import Karras, UniformTime
 from genbench.diffusion.guidance import ClassifierFree, NoGuidance
 from genbench.diffusion.predictions import Prediction
+from genbench.diffusion.samplers import DDIM, Ancestral, Heun
 from genbench.diffusion.schedules import EDM, Cosine
-from genbench.interfaces import DataSpec, DrawSpec, Guidance, Runner, Sampler, SampleRequest, TrainingView
-from genbench.samplers.diffusion import DDIM, Ancestral, Heun
-from genbench.samplers.one_shot import OneShot
-from genbench.seeds import image_keys
-from genbench.training import TrainingLog, TrainingSettings, train
+from genbench.drawing.one_shot import OneShot
+from genbench.drawing.seeds import image_keys
+from genbench.interfaces.data import DataSpec
+from genbench.interfaces.drawing import DrawSpec, Guidance, Runner, Sampler, SampleRequest
+from genbench.interfaces.training import TrainingView
+from genbench.training.loop import TrainingLog, TrainingSettings, train
 
 PLAIN = DataSpec(1, 8, 8, levels=17, classes=("dark", "bright"))
 LABELLED = replace(PLAIN, conditions=("label",))

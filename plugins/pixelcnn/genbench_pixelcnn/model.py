@@ -30,7 +30,7 @@ from genbench import (
 )
 from genbench.autoregressive.drawing import FullPredictor, Predictor, RasterRunner
 from genbench.autoregressive.levels import to_levels
-from genbench.samplers.raster import Raster
+from genbench.autoregressive.samplers import Raster
 from genbench_pixelcnn.incremental import IncrementalPixelCNN
 from genbench_pixelcnn.network import GatedPixelCNN
 from genbench_pixelcnn.options import PixelCNNOptions

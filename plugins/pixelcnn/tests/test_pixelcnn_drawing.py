@@ -15,10 +15,10 @@ from torch import Tensor
 
 from genbench import DataSpec, DrawSpec, SampleRequest
 from genbench.autoregressive.levels import from_levels, to_levels
-from genbench.interfaces import to_bytes
-from genbench.samplers.one_shot import OneShot
-from genbench.samplers.raster import Raster
-from genbench.seeds import image_keys
+from genbench.autoregressive.samplers import Raster
+from genbench.drawing.one_shot import OneShot
+from genbench.drawing.seeds import image_keys
+from genbench.images import to_bytes
 
 GREY = DataSpec(channels=1, height=5, width=4, levels=17)
 COLOUR = DataSpec(channels=3, height=4, width=3, levels=5)

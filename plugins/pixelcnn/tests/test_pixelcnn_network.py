@@ -13,7 +13,8 @@ from torch import Tensor
 
 from genbench import DataSpec, to_unit_range
 from genbench.autoregressive.levels import from_levels, to_levels
-from genbench.interfaces import HasLikelihood, to_bytes
+from genbench.images import to_bytes
+from genbench.interfaces.drawing import HasLikelihood
 
 GREY = DataSpec(channels=1, height=5, width=5, levels=6)
 COLOUR = DataSpec(channels=3, height=3, width=4, levels=6)

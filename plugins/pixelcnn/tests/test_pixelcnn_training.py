@@ -13,9 +13,9 @@ from genbench_pixelcnn.options import PixelCNNOptions
 from lightning_fabric import Fabric
 
 from genbench import DataSpec, DrawSpec, Registry, SampleRequest, TrainingView
-from genbench.samplers.raster import Raster
-from genbench.seeds import image_keys
-from genbench.training import TrainingSettings, train
+from genbench.autoregressive.samplers import Raster
+from genbench.drawing.seeds import image_keys
+from genbench.training.loop import TrainingSettings, train
 
 
 def striped(spec: DataSpec, count: int) -> TrainingView:

@@ -13,18 +13,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from genbench.features.extract import extract
-from genbench.identity import digest, score_id
-from genbench.interfaces import (
-    Dataset,
-    Direction,
-    FeatureExtractor,
-    Features,
-    HasLikelihood,
-    Measurement,
-    Metric,
-)
-from genbench.plan import Choice
+from genbench.interfaces.data import Dataset
+from genbench.interfaces.drawing import HasLikelihood
+from genbench.interfaces.measurement import Direction, Measurement
+from genbench.interfaces.measuring import FeatureExtractor, Features, Metric
+from genbench.measuring.extraction import extract
+from genbench.running.identity import digest, score_id
+from genbench.running.plan import Choice
 from genbench.store.artifacts import Store
 
 

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from genbench.samplers.diffusion import DDIM, Ancestral, Euler, Heun
-from genbench.samplers.one_shot import OneShot
-from genbench.samplers.raster import Raster
+from genbench.autoregressive.samplers import Raster
+from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
+from genbench.drawing.one_shot import OneShot
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench import identity
 from genbench.drawing.clock import parameters, time_runners
 from genbench.drawing.draw import draw_images
 from genbench.drawing.requests import Requests
-from genbench.evaluation import Evaluator, ImageSet, bits_per_dim, real_images, uniform_noise
-from genbench.interfaces import Dataset, HasLikelihood
-from genbench.narrator import Narrator
-from genbench.plan import Plan
+from genbench.interfaces.data import Dataset
+from genbench.interfaces.drawing import HasLikelihood
+from genbench.measuring.evaluator import Evaluator, ImageSet, bits_per_dim, real_images, uniform_noise
+from genbench.running import identity
+from genbench.running.model import Model
+from genbench.running.plan import Plan
+from genbench.running.progress import Narrator
 from genbench.store.artifacts import Store, clear_folder, write_json
 from genbench.store.records import Score, Scores
-from genbench.trained import Model
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import pytest
 
 from genbench import benchmark as road
 from genbench import steps
-from genbench.benchmark import benchmark
-from genbench.plan import Choice, Plan, SamplingPlan
-from genbench.plugins import load_plugins
-from genbench.samplers.one_shot import OneShot
-from genbench.samplers.raster import Raster
-from genbench.steps import Steps
+from genbench.autoregressive.samplers import Raster
+from genbench.discovery.plugins import load_plugins
+from genbench.drawing.one_shot import OneShot
+from genbench.running.artifacts import Steps
+from genbench.running.benchmark import benchmark
+from genbench.running.plan import Choice, Plan, SamplingPlan
 from genbench.store.records import Status, read_record
 
 

@@ -16,10 +16,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from genbench.drawing.seeds import mix
 from genbench.errors import DivergedError
-from genbench.interfaces import Batch, Generator, LearningRate, Stage, StageSpec, TrainingView, to_unit_range
-from genbench.interrupts import hold_interrupts
-from genbench.seeds import mix
+from genbench.images import to_unit_range
+from genbench.interfaces.drawing import Generator
+from genbench.interfaces.training import Batch, LearningRate, Stage, StageSpec, TrainingView
+from genbench.training.signals import hold_interrupts
 
 REPORTS = 100  # points on a stage's training curve, and looks at whether it has diverged
 

@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from genbench.interfaces import Dataset, DrawSpec, Generator, Runner, TrainingView
-from genbench.narrator import Narrator
-from genbench.plan import Plan
-from genbench.seeds import mix
+from genbench.drawing.seeds import mix
+from genbench.interfaces.data import Dataset
+from genbench.interfaces.drawing import DrawSpec, Generator, Runner
+from genbench.interfaces.training import TrainingView
+from genbench.running.plan import Plan
+from genbench.running.progress import Narrator
 from genbench.store.artifacts import Store, write_json
 
 
@@ -70,7 +72,7 @@ class Model:
     def _build(self, side: Path) -> None:
         from lightning_fabric import Fabric  # seconds to import: only for runs that train
 
-        from genbench.training import TrainingSettings, train
+        from genbench.training.loop import TrainingSettings, train
 
         side.mkdir(exist_ok=True)
         training = self.plan.training

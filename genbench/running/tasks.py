@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genbench.interfaces import Dataset
+    from genbench.interfaces.data import Dataset
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from genbench.registry import Registry
+    from genbench.registry.entries import Registry
 
 hookspec = pluggy.HookspecMarker("genbench")
 hookimpl = pluggy.HookimplMarker("genbench")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genbench.reports.grid import BACKGROUND, save_grid
+from genbench.images import BACKGROUND, save_grid
 
 
 def saved(tmp_path, images, **options):

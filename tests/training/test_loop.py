@@ -11,8 +11,9 @@ import torch
 from lightning_fabric import Fabric
 
 from genbench.errors import DivergedError
-from genbench.interfaces import DataSpec, LearningRate, StageSpec, TrainingView
-from genbench.training import Progress, TrainingSettings, _Order, _StageRun, train
+from genbench.interfaces.data import DataSpec
+from genbench.interfaces.training import LearningRate, StageSpec, TrainingView
+from genbench.training.loop import Progress, TrainingSettings, _Order, _StageRun, train
 
 FABRIC = Fabric(accelerator="cpu", devices=1)
 VIEW = TrainingView(torch.arange(40 * 4, dtype=torch.uint8).reshape(40, 1, 2, 2))

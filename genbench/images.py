@@ -1,10 +1,11 @@
-"""Images as one PNG: a grid large enough to look at, with a caption."""
+"""Images: between bytes and floats, sets of them held as arrays, and pictures of many as one PNG."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -15,6 +16,16 @@ LARGEST = 10
 BACKGROUND = (84, 84, 84)
 """Neither the black nor the white of any data set."""
 CAPTION_BACKGROUND, CAPTION_INK = (32, 32, 32), (235, 235, 235)
+
+
+def to_unit_range(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 images in [0, 255] -> floats in [-1, 1]."""
+    return images.to(dtype).mul_(2 / 255).sub_(1)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Floats in [-1, 1] (clamped) -> uint8 in [0, 255], rounded to the nearest, never truncated."""
+    return images.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
 
 
 def save_grid(images: Tensor, path: Path, caption: str = "") -> None:

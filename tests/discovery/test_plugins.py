@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from genbench import identity, plugins
 from genbench.cli import main
-from genbench.plugins import load_plugins
-from genbench.registry import NoOptions, Registry, UnknownNameError
+from genbench.discovery.plugins import load_plugins
+from genbench.registry.entries import NoOptions, Registry, UnknownNameError
+from genbench.running import identity, plugins
 
 GOOD = """
 from genbench import hookimpl
-from genbench.registry import NoOptions
+from genbench.registry.entries import NoOptions
 
 @hookimpl
 def genbench_register(registry):
@@ -213,6 +213,6 @@ def test_an_edited_loose_plugin_is_another_model(loose: Callable[..., plugins.Pl
 
 def test_other_processes_inherit_loose_plugins(loose: Callable[..., plugins.Plugins]) -> None:
     loose(loose_good=loose_source("fine"))
-    code = "from genbench.plugins import load_plugins; print(load_plugins().registry.get('model', 'fine').provider)"
+    code = "from genbench.discovery.plugins import load_plugins; print(load_plugins().registry.get('model', 'fine').provider)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "loose_good", done.stderr

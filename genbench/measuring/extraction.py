@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbench.interfaces import FeatureExtractor, Features
+from genbench.interfaces.measuring import FeatureExtractor, Features
 
 
 def extract(extractor: FeatureExtractor, images: Tensor, batch_size: int = 64) -> Features:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from genbench.interfaces import Grid, Guidance, Sampler, Schedule
-    from genbench.registry import Entry
-    from genbench.tasks import Task
+    from genbench.interfaces.drawing import Grid, Guidance, Sampler, Schedule
+    from genbench.registry.entries import Entry
+    from genbench.running.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from genbench import identity
 from genbench.diffusion.grids import Karras
 from genbench.diffusion.guidance import ClassifierFree
 from genbench.diffusion.schedules import Cosine
-from genbench.plan import Plan
-from genbench.samplers.one_shot import OneShot
-from genbench.tasks import ClassConditional
+from genbench.drawing.one_shot import OneShot
+from genbench.running import identity
+from genbench.running.plan import Plan
+from genbench.running.tasks import ClassConditional
 
 Change = Callable[[Plan], Plan]
 
@@ -147,4 +147,4 @@ def test_the_core_parts_that_a_plugin_uses_count_and_no_others(
     monkeypatch.setattr(identity, "_path", lambda name: seen.append(name) or path(name))
     package("from genbench import Generator\nfrom genbench.diffusion.grids import Karras\n", "")
     assert {"genbench.interfaces", "genbench.diffusion.grids"} <= set(seen)
-    assert not {"genbench.training", "genbench.cli", "genbench.metrics.kid"} & set(seen)
+    assert not {"genbench.training.loop", "genbench.cli", "genbench.metrics.kid"} & set(seen)

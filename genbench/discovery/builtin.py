@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from genbench import tasks
+from genbench.autoregressive.samplers import Raster
 from genbench.data.options import FilesOptions, ImagesOptions, ImageZipOptions
 from genbench.diffusion import grids, guidance, schedules
+from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
+from genbench.drawing.one_shot import OneShot
 from genbench.features.options import InceptionOptions
 from genbench.metrics.options import InceptionScoreOptions, KernelDistanceOptions, PRDCOptions
-from genbench.registry import Registry
-from genbench.samplers.diffusion import DDIM, Ancestral, Euler, Heun
-from genbench.samplers.one_shot import OneShot
-from genbench.samplers.raster import Raster
+from genbench.registry.entries import Registry
+from genbench.running import tasks
 from genbench.tracking.options import WandbOptions
 
 

@@ -13,7 +13,7 @@ from genbench.diffusion import solvers
 
 if TYPE_CHECKING:
     from genbench.diffusion.tables import Table
-    from genbench.interfaces import Schedule
+    from genbench.interfaces.drawing import Schedule
 
 Array = NDArray[np.float64]
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 import torch
 import yaml
 
-from genbench import identity
+from genbench.discovery.plugins import load_plugins
 from genbench.drawing.devices import claim, resolve_device
 from genbench.errors import DivergedError
-from genbench.evaluation import Evaluator, real_images
-from genbench.interfaces import Dataset
-from genbench.narrator import Narrator
-from genbench.plan import Choice, Plan
-from genbench.plugins import load_plugins
-from genbench.reports.grid import save_grid
-from genbench.steps import Steps
+from genbench.images import save_grid
+from genbench.interfaces.data import Dataset
+from genbench.measuring.evaluator import Evaluator, real_images
+from genbench.running import identity
+from genbench.running.artifacts import Steps
+from genbench.running.model import Model
+from genbench.running.plan import Choice, Plan
+from genbench.running.progress import Narrator
 from genbench.store.artifacts import Store
 from genbench.store.provenance import device_name, provenance
 from genbench.store.records import (
@@ -36,7 +37,6 @@ from genbench.store.records import (
     read_record,
     write_record,
 )
-from genbench.trained import Model
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from typing import Any
 
 import pluggy
 
-from genbench import builtin, hookspecs
-from genbench.registry import Registry
+from genbench.discovery import builtin
+from genbench.registry import hooks as hookspecs
+from genbench.registry.entries import Registry
 
 GROUP = "genbench"
 FOLDERS = "GENBENCH_PLUGINS"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench import EXPORTS
-from genbench.plan import Choice, Plan
+from genbench.running.plan import Choice, Plan
 from genbench.store.provenance import hardware
 
 
@@ -71,7 +71,7 @@ def model_id(plan: Plan, dataset: str) -> str:
         task=value_parts(plan.task),
         training={"seed": plan.training.seed, "steps": plan.training.steps, "images": plan.training.images},
         precision=plan.training.precision,
-        loop=source_digest("genbench.training"),
+        loop=source_digest("genbench.training.loop"),
         device=_family(plan.device),
     )
 
@@ -133,7 +133,7 @@ def _run_digest(plan: Plan, dataset: str) -> str:
         samples=samples_id(plan, model),
         timing=timing_id(plan, model),
         scores=[[choice_parts(choice) for choice in chosen.values()] for chosen in (plan.features, plan.metrics)],
-        harness=source_digest("genbench.evaluation"),
+        harness=source_digest("genbench.measuring.evaluator"),
         quick=plan.quick,
     )
 
@@ -141,7 +141,7 @@ def _run_digest(plan: Plan, dataset: str) -> str:
 @cache
 def _noise_table() -> str:
     """The normal distribution's table is data, not source (`drawing/noise.py`)."""
-    return hashlib.sha256((Path(__file__).parent / "drawing" / "normal_table.npy").read_bytes()).hexdigest()
+    return hashlib.sha256((Path(__file__).parents[1] / "drawing" / "normal_table.npy").read_bytes()).hexdigest()
 
 
 def _family(device: str) -> str:

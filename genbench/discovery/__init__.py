@@ -1,0 +1,1 @@
+"""Finding, loading and blocking plugins; what the core itself brings."""

@@ -1,0 +1,1 @@
+"""Image sets, evidence, extraction, the evaluator."""

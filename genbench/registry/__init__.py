@@ -1,0 +1,1 @@
+"""Everything that can be chosen by name: kinds, entries, choices, and digests of code."""

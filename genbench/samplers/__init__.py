@@ -1,1 +1,0 @@
-"""Samplers: immutable values that say how images are drawn."""
