@@ -1,9 +1,9 @@
-"""Drawing: generators, samplers, and what is timed."""
+"""Drawing: models, how images are drawn from them, and what is timed."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -12,50 +12,98 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genbench.interfaces.data import DataSpec
-from genbench.interfaces.training import Stage, TrainingView
+from genbench.interfaces.data import Column, DataSpec, ImageSet
+from genbench.interfaces.training import StagePlan, StageState
 
 Array = NDArray[np.float64]
+
+IMAGES = "images"
+"""The entry of what a Runner returns that is drawn, timed and scored, where it returns several."""
 
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """What to draw: one int64 key per image [B], and conditions by name ("label": int64 [B], …).
+    """What to draw: one int64 key per image [B], and conditions by name (tensors on the device, texts on the host).
 
     Image i depends on keys[i] and its own conditions only, never on its neighbours in the batch.
     """
 
     keys: Tensor
-    conditions: Mapping[str, Tensor | Sequence[str]] = field(default_factory=dict)
+    conditions: Mapping[str, Column] = field(default_factory=dict)
 
 
 class Runner(ABC):
     """A generator made ready for one sampler and one batch size. `run` is what is timed.
 
     `networks` are the modules that `run` calls, by name; the harness hooks them to count evaluations, parameters and
-    operations. The first is the one whose evaluations are counted as NFE.
+    operations. The first is the one whose evaluations are counted as NFE. Empty for a model without networks, whose
+    counts are then null.
     """
 
     networks: Mapping[str, nn.Module]
 
     @abstractmethod
-    def run(self, request: SampleRequest) -> Tensor:
-        """Float images [B, C, H, W] in [-1, 1] on the device, decoded to pixels; no host synchronisation inside."""
+    def run(self, request: SampleRequest) -> Tensor | Mapping[str, Tensor]:
+        """Float images [B, C, H, W] in [-1, 1] on the device, decoded to pixels; no host synchronisation after texts
+        were encoded. A runner that was prepared with `DrawSpec.extras` may return a mapping: "images", and further
+        images under names of their own ("before pasting"), which become rows of the table.
+        """
 
 
 class Sampler(Protocol):
     """How images are drawn: an immutable value, with no weights, device or hidden state.
 
-    `family` says which generators understand it: "diffusion", "one_shot", "raster", or a plugin's own word.
+    `family` says which generators understand it: "diffusion", "one_shot", "raster", or a plugin's own word. A generator
+    decides by `family`, never by class, so what samplers of a family have is stated here.
     """
 
-    family: ClassVar[str]
+    @property
+    def family(self) -> str:
+        """The kind of generator that understands it."""
+        ...
+
+
+class OneShotSampler(Sampler, Protocol):
+    """Family "one_shot": one forward pass on latent noise."""
+
+    @property
+    def truncation(self) -> float:
+        """No latent value exceeds it in magnitude; 0 truncates nothing."""
+        ...
+
+
+class RasterSampler(Sampler, Protocol):
+    """Family "raster": one value of a sequence after the other."""
+
+    @property
+    def temperature(self) -> float:
+        """Logits are divided by it; above 0."""
+        ...
+
+    @property
+    def cached(self) -> bool:
+        """Whether activations of earlier positions are kept; the images are the same."""
+        ...
+
+
+class DiffusionSampler(Sampler, Protocol):
+    """Family "diffusion": a table of host scalars, one row per step (genbench.diffusion.tables)."""
+
+    @property
+    def steps(self) -> int:
+        """Intervals of the grid."""
+        ...
+
+    def table(self, schedule: Schedule, times: Array) -> Any:
+        """The trajectory through these strictly decreasing times, float64 [steps + 1], as a Table."""
+        ...
 
 
 class Schedule(Protocol):
     """The noise path of a diffusion model: x_t = alpha(t) x_0 + sigma(t) eps, t in [0, 1], t = 0 is data.
 
     Values are host float64. alpha, sigma >= 0, never both 0; log-SNR = log(alpha^2 / sigma^2) strictly decreases in t.
+    alpha(1) may be 0.
     """
 
     def alpha_sigma(self, t: Array) -> tuple[Array, Array]:
@@ -75,18 +123,41 @@ class Grid(Protocol):
         ...
 
 
-class Guidance(Protocol):
-    """How several predictions are combined. `scale_at` is 1 where the conditional prediction alone is used."""
+@dataclass(frozen=True)
+class Level:
+    """A noise level of the path: host float64 scalars. log_snr is +inf at data and -inf where alpha is 0."""
 
-    def scale_at(self, log_snr: float) -> float:
-        """The weight w in x_0 = weak + w (strong - weak) at this noise level."""
+    alpha: float
+    sigma: float
+    log_snr: float
+
+
+class Guidance(Protocol):
+    """How several predictions of x_0 are combined into one.
+
+    Predictions have names: "conditional" is the network's own, "unconditional" the one without conditions; a model may
+    offer others, and refuses those it has not.
+    """
+
+    memory: ClassVar[bool]
+    """Whether `combine` keeps something between the rows of one run, in a tensor that every run clears."""
+
+    def reads(self, log_snr: float) -> tuple[str, ...]:
+        """The predictions that are needed at this noise level: known before the run, so that NFE is."""
+        ...
+
+    def combine(self, predictions: Mapping[str, Tensor], source: Level, target: Level, memory: Tensor | None) -> Tensor:
+        """One prediction of x_0 [B, ...] from those that were read at `source`, for a step to `target`. May work in
+        place on the predictions; writes to `memory` what it remembers.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class DrawSpec:
     """Everything that a generator needs to know to become a Runner. Grid and guidance are None for models that do not
-    use them.
+    use them. `fast` asks for the compiled or captured path, which gives the images of the plain one up to rounding;
+    `extras` for further images beside the main ones, where there are any.
     """
 
     sampler: Sampler
@@ -95,40 +166,51 @@ class DrawSpec:
     dtype: torch.dtype = torch.float32
     grid: Grid | None = None
     guidance: Guidance | None = None
+    fast: bool = False
+    extras: bool = False
 
 
 class Generator(ABC):
     """A model plugin: learns a distribution over images, then prepares a Runner that draws from it.
 
-    `config` is an instance of the dataclass registered with it. `schedule` is None for models that did not register
-    `uses=("schedule", ...)`.
+    `config` is an instance of the options dataclass that the plugin registered, `data` says what images and conditions
+    look like, `schedule` is None unless the plugin's registration `uses` one.
     """
 
     @abstractmethod
     def __init__(self, config: Any, data: DataSpec, schedule: Schedule | None) -> None: ...
 
     @classmethod
-    def unsupported(cls, config: Any, data: DataSpec, sampler: Sampler, guidance: Guidance | None) -> str | None:
-        """Why this combination cannot work and what would (None if it can): asked before any work is spent."""
+    def unsupported(cls, config: Any, data: DataSpec, draw: DrawSpec, schedule: Schedule | None) -> str | None:
+        """Why this combination cannot work and what would (None if it can): asked before any work is spent. Decide by
+        `draw.sampler.family`, never by the sampler's class.
+        """
         return None
 
-    @abstractmethod
-    def stages(self, train: TrainingView) -> Iterable[Stage]:
-        """The optimisation problems in order. Consumed lazily: a stage is trained (and holds its averaged weights)
-        before the next one is asked for, so a generator function may compute latents in between.
+    @classmethod
+    def plan(cls, config: Any, data: DataSpec) -> tuple[StagePlan, ...]:
+        """The stages in the order in which they are trained, before any work; none for a pretrained model."""
+        return ()
+
+    def load_state(self, state: Mapping[str, StageState]) -> None:
+        """Take over what the stages learnt, by stage name, on a freshly constructed generator. Tensors are on the
+        device that will draw. Not called without stages.
         """
 
-    @abstractmethod
-    def state(self) -> dict[str, Tensor]:
-        """All that has been learnt, as named tensors (written as safetensors: clone tied ones)."""
+    @classmethod
+    def fingerprint(cls, options: Any) -> str | None:
+        """A digest of the files elsewhere that the model reads; needed from a model without stages, which is otherwise
+        known by nothing. Raises ValueError or OSError if they cannot be read. None if there are none.
+        """
+        return None
 
-    @abstractmethod
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """The inverse of `state`, on a freshly constructed generator that was never trained."""
+    def extra_sets(self, held_out: ImageSet) -> Mapping[str, ImageSet]:
+        """Further sets of images that become rows of the table, by name, such as held-out images "reconstructed"."""
+        return {}
 
     @abstractmethod
     def prepare(self, draw: DrawSpec) -> Runner:
-        """Compile, capture, allocate, build tables: never timed as sampling."""
+        """Compile, capture, allocate, build tables: never timed as sampling. The generator stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -145,5 +227,5 @@ class HasLikelihood(Protocol):
     """A generator that can score images."""
 
     def log_prob(self, images: Tensor) -> LogProb:
-        """For uint8 images [N, C, H, W]."""
+        """For uint8 images [N, C, H, W]; whatever their number, in bounded memory."""
         ...

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
+from genbench.interfaces.measurement import MeasureInfo, Measurement
 from genbench.store.artifacts import write_json
 from genbench.store.typed_json import RecordError as RecordError
 from genbench.store.typed_json import decode, encode, mismatch
 
-if TYPE_CHECKING:
-    from genbench.interfaces.measurement import Measurement
-
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Status(StrEnum):
-    """What came of a run."""
+    """What came of a run. Readers show a status that they do not know as it is."""
 
     DONE = "done"
     FAILED = "failed"
@@ -29,126 +26,118 @@ class Status(StrEnum):
     INCOMPATIBLE = "incompatible"
 
 
+GENERATED, AT_HELD_OUT, HELD_OUT, NOISE = "generated", "generated_at_held_out", "held_out", "noise"
+"""The rows that every run has: its images, the first of them at the held-out split's size, and the references."""
+
+Measurements = dict[str, Measurement]
+"""By "<extractor>/<measure>"; by "<measure>" alone where no extractor is involved (bits_per_dim)."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """A measurement as it is kept. Without a standard error there is a reason."""
+class Made:
+    """Where an artifact comes from. `parts` are those of its identity, by name; `libraries` the versions of what its
+    code imports; `seconds` what making it took.
+    """
 
-    value: float
-    standard_error: float | None
-    estimand: str
-    n: int
-    direction: Literal["lower", "higher"]
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise RecordError(f"value: found {self.value}, expected a finite number")
-        if self.standard_error is None and not self.reason:
-            raise RecordError("reason: found none, expected why there is no standard error")
-
-    @classmethod
-    def of(cls, measurement: Measurement) -> Score:
-        """The kept form of what a metric returned."""
-        return cls(
-            value=measurement.value,
-            standard_error=measurement.standard_error,
-            estimand=measurement.estimand,
-            n=measurement.n,
-            direction=measurement.direction.value,
-            reason=measurement.reason,
-        )
+    parts: dict[str, Any]
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    threads: int
+    processes: int
+    utc: str
+    command: str
+    seconds: float
+    libraries: dict[str, str] = field(default_factory=dict)
 
 
-Scores = dict[str, Score]
-"""Scores by "<extractor>/<metric>"; likelihoods by "model/bits_per_dim"."""
+@dataclass(frozen=True, kw_only=True)
+class ArtifactRecord:
+    """An artifact that the run joins: artifacts/<kind>/<id>, or <id>.json. `reused` if it was there before the run."""
+
+    kind: str
+    id: str
+    reused: bool
+    made: Made | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRecord:
-    """The real images: `splits` counts them, `reference_split` is the one that samples are compared with."""
+    """The real images: `splits` counts them."""
 
     name: str
     fingerprint: str
     splits: dict[str, int]
-    reference_split: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelRecord:
-    """The generator: `plugin` is the entry point that brought it; `parameters` are those that drawing needs."""
+class ImagesRecord:
+    """A set of images: `count` of the collection `id` from number `first` on; `name` says what they are."""
 
+    id: str
+    first: int
+    count: int
     name: str
-    plugin: str
-    plugin_version: str
-    id: str | None = None
-    parameters: int | None = None
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplerRecord:
-    """How images were drawn: the sampler's registered name and options."""
+class ChoiceRecord:
+    """A registered thing with its options: a sampler, schedule, grid, guidance, task, extractor or metric."""
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeaturesRecord:
-    """A feature extractor; equal fingerprints give equal numbers."""
+class StageRecord:
+    """A stage of the model: `id` is that of its artifact."""
 
     name: str
-    fingerprint: str
+    id: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplingRecord:
-    """What the clock saw while drawing; units are in the names, the rest is in docs/results.md."""
+class ModelRecord:
+    """The generator: `plugin` is the entry point that brought it. A model without stages is pretrained, and known by
+    its `fingerprint`.
+    """
 
-    num_samples: int
-    batch_size: int
-    images_per_second: float
-    images_per_second_error: float | None
-    latency_ms_p50: float
-    latency_ms_p90: float
-    nfe: float
-    sequential_depth: int
-    calls: dict[str, int]
-    flops_per_image: float
-    peak_memory_bytes: int
-    prepare_seconds: float
-    draw_seconds: float
-    dtype: str
-    threads: int
-    device: str
-    contended: bool
+    name: str
+    plugin: str
+    plugin_version: str
+    options: dict[str, Any] = field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sitting:
+    """One time that the clock was read: a timing is a list of sittings."""
+
+    utc: str
+    measurements: Measurements
     load: float
-    reused: bool
-    latency_ms_p50_error: float | None = None
-    latency_ms_p90_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRecord:
-    """What training cost; `reused` if the weights came from the store and the cost was paid by an earlier run."""
+class TimingRecord:
+    """What the clock saw. Clock numbers of runs are pooled only where `family`, the timing's id without its training
+    and sampling seeds, is equal.
+    """
 
-    seconds: float
-    steps: int
-    images: int
-    reused: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArtifactIds:
-    """The content-addressed artifacts that the run joined."""
-
-    model: str
-    samples: str
-    timing: str
+    id: str
+    family: str
+    batch_size: int
+    dtype: str
+    device: str
+    threads: int
+    fast: bool
+    sittings: tuple[Sitting, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProvenanceRecord:
-    """Where the numbers come from."""
+    """Where and how the run was made; what was reused says so itself, in its artifact's `made`."""
 
     git_commit: str | None
     versions: dict[str, str]
@@ -162,34 +151,48 @@ class ProvenanceRecord:
 class RunRecord:
     """Everything known about one run. Runs of equal `family` differ in nothing but their seeds.
 
-    A done run has dataset, training, sampling and artifacts; any other has a reason and may lack what it did not reach.
+    A done run has images, and a model and a timing perhaps: trained here, pretrained, or images that were given. Any
+    other has a reason and what was made before. `rows` are measurements by row ("generated", "held_out", …), `costs`
+    those of the clock and of training, `measures` says once what each measure is; `left_out` why a metric gave nothing.
     """
 
     run_id: str
-    status: Status
+    status: str
     family: str
     config: dict[str, Any]
-    model: ModelRecord
-    sampler: SamplerRecord
     provenance: ProvenanceRecord
     reason: str | None = None
     quick: bool = False
+    overrides: tuple[str, ...] = ()
     dataset: DatasetRecord | None = None
-    features: tuple[FeaturesRecord, ...] = ()
-    metrics: Scores = field(default_factory=dict)
-    metrics_at_floor: Scores = field(default_factory=dict)
-    references: dict[str, Scores] = field(default_factory=dict)
-    training: TrainingRecord | None = None
-    sampling: SamplingRecord | None = None
-    artifacts: ArtifactIds | None = None
+    images: ImagesRecord | None = None
+    reference: ImagesRecord | None = None
+    model: ModelRecord | None = None
+    sampler: ChoiceRecord | None = None
+    task: ChoiceRecord | None = None
+    values: dict[str, ChoiceRecord] = field(default_factory=dict)
+    timing: TimingRecord | None = None
+    features: dict[str, ChoiceRecord] = field(default_factory=dict)
+    metrics: dict[str, ChoiceRecord] = field(default_factory=dict)
+    measures: dict[str, MeasureInfo] = field(default_factory=dict)
+    rows: dict[str, Measurements] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    costs: Measurements = field(default_factory=dict)
+    artifacts: tuple[ArtifactRecord, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.status is Status.DONE:
-            for name in ("dataset", "training", "sampling", "artifacts"):
-                if getattr(self, name) is None:
-                    raise RecordError(f"{name}: found nothing, expected it to be there in a run that is done")
+        if self.status == Status.DONE:
+            if self.images is None:
+                raise RecordError("images: found nothing, expected those of a run that is done")
         elif not self.reason:
-            raise RecordError(f"reason: found none, expected why the run is {self.status.value}")
+            raise RecordError(f"reason: found none, expected why the run is {self.status}")
+
+    @property
+    def name(self) -> str:
+        """What the run is called in tables: its model, or what its images are."""
+        if self.model is not None:
+            return self.model.name
+        return self.images.name if self.images else self.run_id
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, schema_version first."""
