@@ -37,7 +37,8 @@ class ArrayImages(ImageSet):
         self.count = len(array) - first if count is None else count
         if first < 0 or self.count < 0 or first + self.count > len(array):
             raise ValueError(f"there are {len(array)} images, not {self.count} from number {first} on")
-        self.shape = tuple(int(side) for side in array.shape[1:])
+        channels, height, width = (int(side) for side in array.shape[1:])
+        self.shape = channels, height, width
         self._columns = dict(columns or {})
         for name, column in self._columns.items():
             if len(column) != len(array):
