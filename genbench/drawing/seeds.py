@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,11 @@ def mix(*parts: int) -> int:
     for part in parts:
         z = finalise((z + GOLDEN + finalise(part & MASK)) & MASK)
     return z >> 1
+
+
+def name_seed(name: str) -> int:
+    """A 63-bit non-negative integer of a name, the same in every process: a part for `mix`."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
 def image_keys(sampling_seed: int, start: int, count: int) -> Tensor:
