@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import tempfile
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,13 @@ from pathlib import Path
 
 import psutil
 import torch
-from filelock import FileLock, Timeout
+
+from genbench.drawing import locks
+from genbench.drawing.clock import Clock
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PATIENCE = 0.5
+"""Seconds between two looks for a free GPU."""
 
 
 def resolve_device(name: str) -> str:
@@ -31,39 +36,53 @@ def resolve_device(name: str) -> str:
     return name
 
 
+def device_id(device: str) -> str:
+    """A name of the physical device that is the same in every process, container and numbering: a GPU's UUID; for a CPU
+    the kernel's boot id, which the containers of one host share, or else the host's name.
+    """
+    if device.startswith("cuda"):
+        return f"gpu-{torch.cuda.get_device_properties(torch.device(device)).uuid}"
+    try:
+        host = BOOT_ID.read_text().strip()
+    except OSError:
+        host = platform.node()
+    return f"{device.replace(':', '-')}-{host}"
+
+
 @contextmanager
-def claim(device: str) -> Iterator[str]:
+def claim(device: str, local_rank: int | None = None) -> Iterator[str]:
     """A device to work on: "cuda" becomes a GPU of one's own, "cuda:k", as soon as one is free; others stay as named.
 
-    Jobs that run side by side on one machine so take a GPU each, whichever launcher started them.
+    Jobs that run side by side on one machine so take a GPU each, whichever launcher started them. A process with a
+    `local_rank` is one of several at one run: its GPU has that number, and is not claimed.
     """
     if device != "cuda":
         yield device
-        return
+    elif local_rank is not None:
+        yield f"cuda:{local_rank}"
+    else:
+        index, lock = _free_gpu()
+        try:
+            yield f"cuda:{index}"
+        finally:
+            locks.release(lock)
+
+
+def _free_gpu() -> tuple[int, int]:
+    """The number of a GPU that nobody had claimed, and its lock."""
     while True:
         for index in range(torch.cuda.device_count()):
-            lock = FileLock(_lock_path(f"claim-{index}"))
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            try:
-                yield f"cuda:{index}"
-            finally:
-                lock.release()
-            return
-        time.sleep(0.5)
+            lock = locks.try_acquire(f"claim-{device_id(f'cuda:{index}')}")
+            if lock is not None:
+                return index, lock
+        time.sleep(PATIENCE)
 
 
 @contextmanager
 def exclusive(device: str) -> Iterator[None]:
-    """One timing at a time per device and machine, whichever process or results folder asks."""
-    with FileLock(_lock_path(f"time-{device.replace(':', '-')}")):
+    """One timing at a time per physical device, whichever user, container or results folder asks."""
+    with locks.hold(f"time-{device_id(device)}"):
         yield
-
-
-def _lock_path(name: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"genbench-{getpass.getuser()}-{name}.lock"
 
 
 @dataclass
@@ -80,21 +99,27 @@ class Load:
 
 
 @contextmanager
-def watch_load(threads: int) -> Iterator[Load]:
+def watch_load(threads: int, clock: Clock) -> Iterator[Load]:
     """Measure the processor time that others took between entering and leaving."""
     load = Load(threads=threads)
-    process, started = psutil.Process(), time.perf_counter()
-    busy, own = _busy_seconds(), _own_seconds(process)
+    started, before = clock.perf_counter(), _others_seconds()
     yield load
-    seconds = time.perf_counter() - started
-    load.others = max(0.0, (_busy_seconds() - busy) - (_own_seconds(process) - own)) / max(seconds, 1e-9)
+    seconds = clock.perf_counter() - started
+    load.others = max(0.0, _others_seconds() - before) / max(seconds, 1e-9)
 
 
-def _busy_seconds() -> float:
+def _others_seconds() -> float:
+    """Processor seconds that all other processes have used since the machine was started, up to a constant."""
+    return busy_seconds() - own_seconds()
+
+
+def busy_seconds() -> float:
+    """Seconds that all cores together were busy since the machine was started."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
-def _own_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
+def own_seconds() -> float:
+    """Processor seconds of this process."""
+    times = psutil.Process().cpu_times()
     return float(times.user + times.system)

@@ -79,7 +79,7 @@ def _as_bytes(
     runner: Runner, drawn: Tensor | Mapping[str, Tensor], requests: Requests, start: int, size: int
 ) -> dict[str, Tensor]:
     """uint8 images on the CPU, by name, of float ones on the device that were found to be sound."""
-    batch = {IMAGES: drawn} if isinstance(drawn, Tensor) else dict(drawn)
+    batch = dict(drawn) if isinstance(drawn, Mapping) else {IMAGES: drawn}
     who = type(runner).__name__
     if IMAGES not in batch:
         raise ValueError(f"{who}.run returned {', '.join(map(repr, batch)) or 'nothing'} without '{IMAGES}'")
@@ -99,9 +99,10 @@ def _as_bytes(
 
 def _check_form(what: str, images: Tensor, wanted: list[int], device: torch.device, exact: bool) -> None:
     """Raise ValueError for another shape (further images may have their own channels and size), dtype or device."""
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise ValueError(f"{what} as {kind}: a Runner returns tensors of floats in [-1, 1]")
     shape = list(images.shape)
-    if not images.is_floating_point():
-        raise ValueError(f"{what} as {images.dtype}: a Runner returns floats in [-1, 1]")
     if shape != wanted and (exact or len(shape) != 4 or shape[0] != wanted[0]):
         raise ValueError(f"{what} of shape {shape}, and asked for were {wanted}")
     if images.device.type != device.type or device.index not in (None, images.device.index):
