@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from genbench.interfaces.measurement import MeasureInfo, Measurement
-from genbench.store.artifacts import write_json
+from genbench.store.files import write_json
 from genbench.store.typed_json import RecordError as RecordError
 from genbench.store.typed_json import decode, encode, mismatch
 
 SCHEMA_VERSION = 2
+
+
+class OlderRecordError(RecordError):
+    """A record of an earlier schema: listed, never read."""
 
 
 class Status(StrEnum):
@@ -35,8 +39,8 @@ Measurements = dict[str, Measurement]
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """Where an artifact comes from. `parts` are those of its identity, by name; `libraries` the versions of what its
-    code imports; `seconds` what making it took.
+    """Where an artifact comes from. `parts` are those of its identity, by name (empty where a record quotes it: they
+    stay beside the artifact); `libraries` the versions of what its code imports; `seconds` what making it took.
     """
 
     parts: dict[str, Any]
@@ -52,12 +56,24 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactRecord:
-    """An artifact that the run joins: artifacts/<kind>/<id>, or <id>.json. `reused` if it was there before the run."""
+    """An artifact that the run joins: artifacts/<kind>/<id>, or <id>.json.
+
+    `name` says what it is in this run ("denoiser" of the stages, "generated/pixels/recall" of the scores) and is unique
+    among those of its kind. `reused` if it was there before the run; `made` is then quoted, and of what the run made
+    itself the record's own provenance holds. A run that is not done lists what it would have joined, as far as that is
+    known: it goes on from there.
+    """
 
     kind: str
     id: str
     reused: bool
+    name: str = ""
     made: Made | None = None
+
+    @property
+    def key(self) -> str:
+        """Its place in the run: "stages/denoiser"."""
+        return f"{self.kind}/{self.name}" if self.name else self.kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,9 +199,9 @@ class RunRecord:
     def __post_init__(self) -> None:
         if self.status == Status.DONE:
             if self.images is None:
-                raise RecordError("images: found nothing, expected those of a run that is done")
+                raise RecordError("found nothing, expected those of a run that is done", "images")
         elif not self.reason:
-            raise RecordError(f"reason: found none, expected why the run is {self.status}")
+            raise RecordError(f"found none, expected why the run is {self.status}", "reason")
 
     @property
     def name(self) -> str:
@@ -203,27 +219,34 @@ class RunRecord:
     def from_json(cls, content: Mapping[str, Any]) -> RunRecord:
         """The inverse of `to_json`; raises RecordError for anything that docs/results.md does not describe."""
         if not isinstance(content, Mapping):
-            raise mismatch("the record", content, "an object")
+            raise mismatch(content, "an object", "the record")
         version = content.get("schema_version")
-        if isinstance(version, int) and version > SCHEMA_VERSION:
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise mismatch(version, str(SCHEMA_VERSION), "schema_version")
+        if version > SCHEMA_VERSION:
             raise RecordError(
-                f"schema_version: found {version}, expected at most {SCHEMA_VERSION}: the record was written by a newer"
-                " genbench; upgrade genbench to read it"
+                f"found {version}, expected at most {SCHEMA_VERSION}: the record was written by a newer genbench;"
+                " upgrade genbench to read it",
+                "schema_version",
             )
-        if version != SCHEMA_VERSION or isinstance(version, bool):
-            raise mismatch("schema_version", version, str(SCHEMA_VERSION))
-        record: RunRecord = decode(cls, {key: value for key, value in content.items() if key != "schema_version"}, "")
+        if version < SCHEMA_VERSION:
+            raise OlderRecordError(
+                f"found {version}, expected {SCHEMA_VERSION}: the record was written by an older genbench; run its"
+                " command again to make it anew",
+                "schema_version",
+            )
+        record: RunRecord = decode(cls, {key: value for key, value in content.items() if key != "schema_version"})
         return record
 
 
 def read_record(path: Path) -> RunRecord:
-    """The record in a file; RecordError names the file and the field."""
+    """The record in a file. RecordError names the file and the field; OlderRecordError is one of an earlier schema."""
     try:
         return RunRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except json.JSONDecodeError as error:
-        raise RecordError(f"{path}: not JSON: {error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"not JSON: {error}", str(path)) from None
     except RecordError as error:
-        raise RecordError(f"{path}: {error}") from None
+        raise type(error)(str(error), str(path)) from None
 
 
 def write_record(path: Path, record: RunRecord) -> None:
