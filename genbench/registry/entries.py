@@ -1,24 +1,29 @@
 """(kind, name) -> entry: everything that can be chosen by name, and nothing about how it is configured.
 
 Kinds whose options are plain immutable values (samplers, schedules, grids, guidance, tasks) register the value class
-itself. Kinds that need heavy imports (generators, datasets, features, metrics, trackers) register "module:attribute",
-imported when it is first used, and a dataclass of options, so that listing and completion stay fast.
+itself. Kinds that need heavy imports register "module:attribute", imported when it is first used, and a dataclass of
+options, so that listing and completion stay fast.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, is_dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("model", "sampler", "schedule", "grid", "guidance", "task", "dataset", "features", "metrics", "tracking")
-"""Every kind is a config group of the same name."""
+from genbench.registry.checks import problem
+from genbench.registry.kinds import KINDS as KINDS
+from genbench.registry.kinds import component_kinds, kind_of, value_kinds
+from genbench.registry.names import UnknownNameError as UnknownNameError
+from genbench.registry.names import unknown_name as unknown_name
+
+CORE = "genbench"
+"""The provider of what the core brings."""
 
 
-class UnknownNameError(LookupError):
-    """A kind or a name that nobody registered; the message lists the nearest ones."""
+class RegistrationError(ValueError):
+    """Something that cannot be registered; the message names it, its plugin, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,9 @@ class NoOptions:
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered thing. `uses` and `defaults` matter for models only: the config groups that are part of what is
-    trained or drawn, and the options of groups (its sampler first) that it brings unless the user names others.
+    """One registered thing. `uses` matters for models only: the config groups that are part of what is trained or
+    drawn. `defaults` are the options of other groups that it brings unless the user names others (a model its sampler,
+    a task its metrics).
     """
 
     kind: str
@@ -39,29 +45,31 @@ class Entry:
     options: type[Any]
     provider: str
     uses: tuple[str, ...] = ()
-    defaults: dict[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def module(self) -> str:
         """The module that implements the entry."""
         return self.target.partition(":")[0] if isinstance(self.target, str) else self.target.__module__
 
-    def load(self) -> Callable[..., Any]:
+    def load(self) -> Any:
         """The class or function behind the name, imported now if it was not."""
         if not isinstance(self.target, str):
             return self.target
         module, _, attribute = self.target.partition(":")
-        loaded: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-        return loaded
+        return getattr(importlib.import_module(module), attribute)
 
 
-class Registry:
-    """All entries and the config packages that plugins bring. `provider` names the plugin that is registering."""
+class Registrar:
+    """What a plugin registers with: its own entries and config packages, under its name.
 
-    def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], Entry] = {}
-        self.config_packages: list[tuple[str, str]] = []
-        self.provider = "genbench"
+    Every method raises RegistrationError for what cannot be registered, such as a name of the core (`reserved`).
+    """
+
+    def __init__(self, provider: str, reserved: Collection[tuple[str, str]] = ()) -> None:
+        self.provider, self._reserved = provider, reserved
+        self.registered: dict[tuple[str, str], Entry] = {}
+        self.packages: list[str] = []
 
     def model(
         self,
@@ -72,70 +80,108 @@ class Registry:
         summary: str,
         sampler: str,
         uses: tuple[str, ...] = (),
-        defaults: dict[str, str] | None = None,
+        defaults: Mapping[str, str] | None = None,
     ) -> None:
         """Register a Generator as "module:Class". `sampler` is the one it brings by default; `uses` names the config
         groups ("schedule", "grid", "guidance") that change what it learns or draws; `defaults` picks their options.
         """
-        unknown = set(uses) - {"schedule", "grid", "guidance"}
-        if unknown:
-            raise ValueError(f"model '{name}' of {self.provider}: uses names {sorted(unknown)}; expected a subset of"
-                             " schedule, grid, guidance")  # fmt: skip
-        chosen = {"sampler": sampler, **(defaults or {})}
-        self._add(Entry("model", name, summary, target, options, self.provider, uses, chosen))
+        brought = {"sampler": sampler, **(defaults or {})}
+        self._add(Entry("model", name, summary, target, options, self.provider, uses, brought))
 
     def value(self, kind: str, name: str, cls: type[Any], *, summary: str) -> None:
-        """Register a frozen dataclass of kind sampler, schedule, grid, guidance or task: the class is its options."""
-        self._add(Entry(kind, name, summary, cls, cls, self.provider))
+        """Register a frozen dataclass of kind sampler, schedule, grid, guidance or task: its fields are its options. A
+        class attribute `defaults` names options of other groups that it brings, such as a task's metrics.
+        """
+        if not kind_of(kind).value:
+            how = f"with registry.{'model' if kind == 'model' else 'component'}(...)"
+            raise self._refused(kind, name, f"it is no value ({', '.join(value_kinds())}); register it {how}")
+        self._add(Entry(kind, name, summary, cls, cls, self.provider, defaults=getattr(cls, "defaults", {})))
 
     def component(self, kind: str, name: str, target: str, options: type[Any] = NoOptions, *, summary: str) -> None:
-        """Register a dataset, feature extractor, metric or tracker as "module:callable", called with its options."""
+        """Register a dataset, feature extractor, metric, tracker or report format as "module:callable", called with its
+        options.
+        """
+        if kind_of(kind).value or kind == "model":
+            how = "model(...)" if kind == "model" else "value(kind, name, cls, summary=...)"
+            names = ", ".join(name for name in component_kinds() if name != "model")
+            raise self._refused(kind, name, f"it is no component ({names}); register it with registry.{how}")
         self._add(Entry(kind, name, summary, target, options, self.provider))
 
     def configs(self, package: str) -> None:
         """Add a package of Hydra configs (it needs an `__init__.py`): presets, experiments."""
-        self.config_packages.append((self.provider, package))
+        self.packages.append(package)
 
     def _add(self, entry: Entry) -> None:
-        if entry.kind not in KINDS:
-            raise UnknownNameError(unknown_name("kind", entry.kind, KINDS))
-        if not is_dataclass(entry.options):
-            raise TypeError(
-                f"{entry.kind} '{entry.name}' of {entry.provider}: options must be a dataclass, not {entry.options!r}"
-            )
-        if other := self._entries.get((entry.kind, entry.name)):
-            raise ValueError(f"{entry.kind} '{entry.name}' is registered by both {other.provider} and {entry.provider}")
-        self._entries[entry.kind, entry.name] = entry
+        place = entry.kind, entry.name
+        if reason := problem(entry):
+            raise self._refused(*place, reason)
+        if place in self._reserved:
+            raise self._refused(*place, "genbench itself brings one of that name; choose another")
+        if place in self.registered:
+            raise self._refused(*place, "it is registered twice")
+        self.registered[place] = entry
 
-    def mark(self) -> tuple[int, int]:
-        """Where the registry stands, for `rollback`."""
-        return len(self._entries), len(self.config_packages)
+    def _refused(self, kind: str, name: str, reason: str) -> RegistrationError:
+        return RegistrationError(f"{kind} '{name}' of {self.provider}: {reason}")
 
-    def rollback(self, mark: tuple[int, int]) -> None:
-        """Forget what was registered since `mark`: half a plugin is worse than none."""
-        for key in list(self._entries)[mark[0] :]:
-            del self._entries[key]
-        del self.config_packages[mark[1] :]
+
+class Registry(Registrar):
+    """All entries: those of the core, which it registers directly, and those of every plugin that was added."""
+
+    def __init__(self) -> None:
+        super().__init__(CORE)
+        self._plugins: dict[str, Registrar] = {}
+
+    def registrar(self, provider: str) -> Registrar:
+        """What a plugin of this name registers with; nothing of it counts before it is added."""
+        return Registrar(provider, self.registered.keys())
+
+    def add(self, registrar: Registrar) -> None:
+        """Take over all that a plugin registered. A name that another one claims too is refused to both."""
+        self._plugins[registrar.provider] = registrar
+
+    def clashes(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """(kind, name) -> the plugins that claim it, where there are several."""
+        claims: dict[tuple[str, str], tuple[str, ...]] = {}
+        for provider, registrar in self._plugins.items():
+            for place in registrar.registered:
+                claims[place] = (*claims.get(place, ()), provider)
+        return {place: providers for place, providers in claims.items() if len(providers) > 1}
+
+    @property
+    def config_packages(self) -> list[tuple[str, str]]:
+        """(provider, package) of every package of Hydra configs."""
+        registrars = (self, *self._plugins.values())
+        return [(registrar.provider, package) for registrar in registrars for package in registrar.packages]
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries.values())
+        return iter(self._entries().values())
 
     def names(self, kind: str) -> list[str]:
         """The registered names of a kind, sorted."""
-        if kind not in KINDS:
-            raise UnknownNameError(unknown_name("kind", kind, KINDS))
-        return sorted(name for k, name in self._entries if k == kind)
+        kind_of(kind)
+        return sorted(name for of, name in self._entries() if of == kind)
 
     def get(self, kind: str, name: str) -> Entry:
         """The entry, or UnknownNameError with the nearest names."""
         names = self.names(kind)
+        if providers := self.clashes().get((kind, name)):
+            raise UnknownNameError(clash(kind, name, providers))
         if name not in names:
             raise UnknownNameError(unknown_name(kind, name, names))
-        return self._entries[kind, name]
+        return self._entries()[kind, name]
+
+    def _entries(self) -> dict[tuple[str, str], Entry]:
+        entries = dict(self.registered)
+        clashes = self.clashes()
+        for registrar in self._plugins.values():
+            entries |= {place: entry for place, entry in registrar.registered.items() if place not in clashes}
+        return entries
 
 
-def unknown_name(kind: str, name: str, valid: list[str] | tuple[str, ...]) -> str:
-    """One line: what was not found, the nearest valid name, and all of them."""
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"unknown {kind} '{name}'.{hint} Valid: {', '.join(valid) or 'none are installed'}"
+def clash(kind: str, name: str, providers: Collection[str]) -> str:
+    """One line: who claims the name, and what to do."""
+    return (
+        f"{kind} '{name}' is registered by {' and by '.join(providers)}, so none of them has it: block all but one with"
+        " GENBENCH_DISABLE"
+    )
