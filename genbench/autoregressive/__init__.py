@@ -1,1 +1,1 @@
-"""What autoregressive image models share: levels, masked layers, caches, and drawing in raster order."""
+"""What autoregressive image models share: levels, masked layers, caches, sequences, and drawing them."""

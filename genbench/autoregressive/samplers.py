@@ -1,4 +1,4 @@
-"""Raster sampling: one pixel after the other, in reading order."""
+"""Raster sampling: one value after the other, in the order of the model's sequence."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Raster:
-    """Pixel by pixel from the model's distribution with logits divided by `temperature`.
+    """Value by value from the model's distribution at `temperature`, which scales the noise of every choice: logits are
+    divided by it, the scales of continuous distributions multiplied.
 
-    `cached` keeps the activations of earlier pixels; without it every pixel costs a full forward pass, for the same
+    `cached` keeps the activations of earlier values; without it every value costs a full forward pass, for the same
     images.
     """
 
