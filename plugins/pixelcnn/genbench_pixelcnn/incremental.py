@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 
+from genbench import Column
 from genbench.autoregressive.caches import PixelCache, RowCache
-from genbench.autoregressive.drawing import Predictor, label_of
 from genbench.autoregressive.layers import gate
+from genbench.autoregressive.predictors import CategoricalPredictor, label_of
+from genbench.autoregressive.sequences import pixels
 from genbench_pixelcnn.network import GatedLayer, GatedPixelCNN
 
 
-class IncrementalPixelCNN(Predictor):
+class IncrementalPixelCNN(CategoricalPredictor):
     """The vertical stack runs once a row, over the row above it; the horizontal stack value by value."""
 
-    def __init__(self, network: GatedPixelCNN, batch_size: int, width: int) -> None:
-        super().__init__()
+    def __init__(self, network: GatedPixelCNN, batch_size: int, height: int, width: int) -> None:
+        super().__init__(pixels(network.channels, height, width), network.levels)
         self.network = network
         self.layers = [_IncrementalLayer(layer, batch_size, width) for layer in network.gated_layers()]
         self.hidden = PixelCache(network.hidden, batch_size, width)
-        self.logits = PixelCache(network.logits, batch_size, width)
+        self.scores = PixelCache(network.logits, batch_size, width)
 
-    def begin(self, conditions: Mapping[str, Tensor | Sequence[str]]) -> None:
+    def begin(self, conditions: Mapping[str, Column]) -> None:
         label = label_of(conditions)
         for layer in self.layers:
             layer.begin(label)
         self.hidden.reset()
-        self.logits.reset()
+        self.scores.reset()
 
-    def forward(self, canvas: Tensor, row: int, column: int, channel: int) -> Tensor:
+    def logits(self, values: Tensor, position: int) -> Tensor:
         first, *others = self.layers
+        place, channel = divmod(position, self.network.channels)
+        row, column = divmod(place, values.shape[-1])
         if column == channel == 0:
-            above = self.network.embedded(canvas[:, :, row - 1 : row]) if row else None
+            above = self.network.embedded(values[:, :, row - 1 : row]) if row else None
             for layer in self.layers:
                 above = layer.enter(row, above)
         else:
             pixel, group = (column, channel - 1) if channel else (column - 1, self.network.channels - 1)
-            first.horizontal.write(pixel, group, self.network.embedded(canvas[:, group, row, pixel, None]))
+            first.horizontal.write(pixel, group, self.network.embedded(values[:, group, row, pixel, None]))
         features = first.output_at(column, channel)
         for layer in others:
             layer.horizontal.write(column, channel, features)
             features = features + layer.output_at(column, channel)
         self.hidden.write(column, channel, features.relu())
-        self.logits.write(column, channel, self.hidden.read(column, channel).relu_())
-        return self.logits.read(column, channel)
+        self.scores.write(column, channel, self.hidden.read(column, channel).relu_())
+        return self.scores.read(column, channel)
 
 
 class _IncrementalLayer:

@@ -29,7 +29,7 @@ class GatedLayer(nn.Module):
         self.output = HorizontalConv2d(width, width, 1, groups)
         # Where a pixel lies (the paper's s, section 2.3) and, if conditional, its image's class, for both stacks.
         self.place = nn.Parameter(torch.zeros(4 * width, data.height, data.width))
-        self.label = nn.Embedding(len(data.classes), 4 * width) if "label" in data.conditions else None
+        self.label = nn.Embedding(len(data.classes), 4 * width) if "label" in data.condition_names else None
 
     def biases(self, label: Tensor | None) -> tuple[Tensor, Tensor]:
         """What is added before the gates of the vertical and of the horizontal stack, each [1 or B, 2 n, H, W]."""
@@ -69,12 +69,12 @@ class GatedPixelCNN(nn.Module):
         return F.embedding(canvas, self.embedding).movedim(-1, 2).flatten(1, 2)
 
     def forward(self, canvas: Tensor, label: Tensor | None = None) -> Tensor:
-        """int64 [B, C, H, W] and class labels int64 [B] -> logits [B, C, levels, H, W]."""
+        """int64 [B, C, H, W] and class labels int64 [B] -> logits [B, levels, C, H, W]."""
         above = left = self.embedded(canvas)
         for layer in self.layers:
             above, left = layer(above, left, label)
         logits: Tensor = self.logits(self.hidden(left.relu()).relu())
-        return logits.view(len(canvas), self.channels, self.levels, *canvas.shape[2:])
+        return logits.view(len(canvas), self.channels, self.levels, *canvas.shape[2:]).transpose(1, 2)
 
 
 def _cosines(levels: int, count: int) -> Tensor:

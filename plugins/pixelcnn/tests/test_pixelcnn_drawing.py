@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,16 +14,18 @@ from genbench_pixelcnn.options import PixelCNNOptions
 from scipy.stats import chisquare
 from torch import Tensor
 
-from genbench import DataSpec, DrawSpec, SampleRequest
+from genbench import ConditionKind, ConditionSpec, DataSpec, DrawSpec, Sampler, SampleRequest
 from genbench.autoregressive.levels import from_levels, to_levels
 from genbench.autoregressive.samplers import Raster
+from genbench.autoregressive.sequences import Known
 from genbench.drawing.one_shot import OneShot
 from genbench.drawing.seeds import image_keys
 from genbench.images import to_bytes
 
+LABEL = ConditionSpec("label", ConditionKind.LABEL)
 GREY = DataSpec(channels=1, height=5, width=4, levels=17)
 COLOUR = DataSpec(channels=3, height=4, width=3, levels=5)
-LABELLED = DataSpec(channels=3, height=4, width=3, levels=5, classes=("a", "b", "c"), conditions=("label",))
+LABELLED = DataSpec(channels=3, height=4, width=3, levels=5, classes=("a", "b", "c"), conditions=(LABEL,))
 SPECS = pytest.mark.parametrize("spec", [GREY, COLOUR, LABELLED], ids=["grey", "colour", "labelled"])
 
 
@@ -45,8 +48,7 @@ def request(spec: DataSpec, start: int, count: int, seed: int = 0) -> SampleRequ
 
 
 def draw(model: PixelCNN, count: int, dtype: torch.dtype = torch.float64, cached: bool = True) -> Tensor:
-    images: Tensor = model.prepare(spec_of(count, dtype, cached)).run(request(model.data, 0, count))
-    return images
+    return model.prepare(spec_of(count, dtype, cached)).run(request(model.data, 0, count))
 
 
 @SPECS
@@ -124,16 +126,66 @@ def test_images_are_levels_in_the_dtype_asked_for(spec: DataSpec, dtype: torch.d
     assert torch.equal(images, from_levels(to_levels(images, spec.levels), spec.levels, dtype))
 
 
+@SPECS
+@pytest.mark.parametrize("cached", [True, False])
+def test_completing_a_prefix_that_would_have_been_drawn_changes_nothing(spec: DataSpec, cached: bool) -> None:
+    model = model_for(spec)
+    whole = draw(model, 8)
+    for rows, pixels in ((0, 1), (2, 0), (3, 2)):
+        mask = torch.zeros(8, *spec.shape, dtype=torch.bool)
+        mask[:, :, :rows] = True
+        mask[:, :, rows, :pixels] = True
+        assert torch.equal(completed(model, Known(to_levels(whole, spec.levels), mask), cached), whole)
+
+
+@SPECS
+def test_known_values_are_kept_and_condition_later_ones_alike_in_caches(spec: DataSpec) -> None:
+    model = model_for(spec)
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randint(spec.levels, (16, *spec.shape), generator=generator)
+    mask = torch.rand(16, *spec.shape, generator=generator) < 0.4
+    images = completed(model, Known(values, mask), cached=True)
+    levels = to_levels(images, spec.levels)
+    assert torch.equal(levels[mask], values[mask])
+    assert not torch.equal(images[~mask], draw(model, 16)[~mask])
+    assert torch.equal(images, completed(model, Known(values, mask), cached=False))
+
+
+def completed(model: PixelCNN, known: Known, cached: bool) -> Tensor:
+    """Images of which some values are known, in float64."""
+    count = len(known.values)
+    runner = model.prepare(spec_of(count, cached=cached))
+    runner.known = lambda conditions: known
+    return runner.run(request(model.data, 0, count))
+
+
 def test_preparing_leaves_the_model_alone() -> None:
     model = model_for(GREY)
-    before = model.state()
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
     draw(model, 2)
-    assert all(torch.equal(before[name], value) for name, value in model.state().items())
+    assert all(torch.equal(before[name], value) for name, value in model.network.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.network.parameters())
 
 
 def test_what_does_not_fit_is_said_before_any_work() -> None:
-    options = PixelCNNOptions()
-    assert PixelCNN.unsupported(options, GREY, Raster(), None) is None
-    assert "sampler=raster" in (PixelCNN.unsupported(options, GREY, OneShot(), None) or "")
-    assert "guidance=none" in (PixelCNN.unsupported(options, GREY, Raster(), object()) or "")  # type: ignore[arg-type]
+    def reason(spec: DataSpec, sampler: Sampler, guidance: object | None = None) -> str:
+        draw = DrawSpec(sampler, 1, torch.device("cpu"), guidance=guidance)  # type: ignore[arg-type]
+        return PixelCNN.unsupported(PixelCNNOptions(), spec, draw, None) or ""
+
+    assert reason(GREY, Raster()) == reason(LABELLED, Raster()) == ""
+    assert "knows no 'one_shot' sampler; use sampler=raster" in reason(GREY, OneShot())
+    assert "guidance=none" in reason(GREY, Raster(), guidance=object())
+    texts = replace(GREY, conditions=(ConditionSpec("caption", ConditionKind.TEXT, dtype="text"),))
+    assert "cannot follow the condition 'caption'" in reason(texts, Raster())
+
+
+def test_a_sampler_of_the_family_is_known_by_its_family_alone() -> None:
+    class Cold:
+        family, temperature, cached = "raster", 0.5, False
+
+    draw = DrawSpec(Cold(), 4, torch.device("cpu"), torch.float64)
+    assert PixelCNN.unsupported(PixelCNNOptions(), GREY, draw, None) is None
+    model = model_for(GREY)
+    images = model.prepare(draw).run(request(GREY, 0, 4))
+    ours = model.prepare(replace(draw, sampler=Raster(0.5))).run(request(GREY, 0, 4))
+    assert torch.equal(images, ours)
