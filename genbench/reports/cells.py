@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 FINEST = 4  # decimals that a column holds; smaller errors keep one significant digit, and then go to powers of ten
 
@@ -19,14 +20,20 @@ class Cell:
     marks: str = ""
 
 
+Role = Literal["model", "extra", "reference"]
+"""A row is of the images that are compared, of further images (reconstructions, a baseline), or of real images and
+noise. Only the first are ranked.
+"""
+
+
 @dataclass(frozen=True)
 class Row:
-    """A model and what tells its runs apart, or (`reference`) real images or noise to compare it with."""
+    """What was measured, and what tells its runs apart."""
 
     label: str
     details: tuple[str, ...]
     cells: tuple[Cell, ...]
-    reference: bool = False
+    role: Role = "model"
 
 
 @dataclass(frozen=True)

@@ -1,165 +1,177 @@
-"""The columns of a sweep's table: where each number is read, how it is headed and written, and whether it ranks."""
+"""The columns of a sweep's table: which measurement each shows, how it is headed and written, and whether it ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from genbench.interfaces.measurement import Direction, MeasureInfo, Measurement
 from genbench.reports.cells import number, scaled, significant
 from genbench.statistics.replicates import Estimate
-from genbench.store.records import RunRecord, Scores
-
-NAMES = {
-    "frechet_distance": "FD",
-    "kid": "KID",
-    "inception_score": "IS",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "vendi_score": "Vendi",
-    "bits_per_dim": "bits/dim",
-}
-"""Headings, in the order of the columns; metrics of plugins follow under their own names."""
+from genbench.store.records import AT_HELD_OUT, GENERATED, Measurements, RunRecord
 
 ARROWS = {"lower": "↓", "higher": "↑"}
-UNRANKED = ("vendi_score",)
-"""Scores of variety alone: noise beats every model and real images, so more is not better and nobody leads."""
+FRECHET = "frechet_distance"
+"""Called FID on Inception-v3's features only, and shown for every extractor."""
+COSTS = "costs"
+"""The name of the row that a record's costs make."""
+
+Write = Callable[[Estimate], tuple[str, str]]
+"""An estimate as text, and what stands after its ±."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One run's number. Runs of equal `source` share one measurement, so it counts once among replicates; only
-    readings of equal `protocol` may be ranked against each other.
-    """
+class Member:
+    """One run's measurements of one row: a name in `record.rows`, or COSTS."""
 
-    value: float
-    error: float | None
-    source: str
-    protocol: Hashable = None
-    contended: bool = False
-    reused: bool = False
+    record: RunRecord
+    row: str
+    measurements: Measurements
 
 
 @dataclass(frozen=True)
 class Column:
-    """`direction` is None for facts that are not ranked."""
+    """The measurement of one key, in every row that has it. `direction` is None for what is not ranked.
 
+    Members of equal `source` share one measurement. `earlier` says whether an earlier run measured it, or paid for it.
+    """
+
+    key: str
     heading: tuple[str, str]
-    read: Callable[[RunRecord], Reading | None]
-    write: Callable[[Estimate], tuple[str, str]]
-    direction: str | None = None
+    write: Write
+    source: Callable[[Member], Hashable]
+    direction: Direction | None = None
+    earlier: Callable[[RunRecord], bool] = lambda record: False
+
+    def read(self, members: Iterable[Member]) -> list[Measurement]:
+        """The measurements of these replicates; one that they share counts once."""
+        by_source = {self.source(member): member.measurements.get(self.key) for member in members}
+        return [measurement for measurement in by_source.values() if measurement]
+
+
+def measure_infos(records: Iterable[RunRecord]) -> dict[str, MeasureInfo]:
+    """What each measure is, by name, in the order in which the records name them."""
+    infos: dict[str, MeasureInfo] = {}
+    for record in records:
+        for name, info in record.measures.items():
+            infos.setdefault(name, info)
+    return infos
 
 
 def shown_scores(records: Sequence[RunRecord]) -> tuple[list[str], list[str]]:
     """Keys of the scores that get a column, and of those that stay in result.json.
 
-    The Fréchet distance is shown for every extractor; everything else for the one with most scores (a classifier has
-    more than raw pixels have), the first of them at a tie.
+    The Fréchet distance is shown for every extractor; any other measure for the extractor with most of them (a
+    classifier has more than raw pixels have), the first of them at a tie. Numbers of one group only get no column.
     """
-    keys = dict.fromkeys(key for record in records for key in record.metrics)
-    count = {extractor: sum(_extractor(key) == extractor for key in keys) for extractor in map(_extractor, keys)}
-    extractors = [name for name in count if name != "model"]
-    main = max(extractors, key=count.__getitem__, default="")
-    shown = {key for key in keys if _metric(key) == "frechet_distance" or _extractor(key) in (main, "model")}
-    order = [*NAMES, *sorted({_metric(key) for key in keys} - set(NAMES))]
-    by_place = sorted(keys, key=lambda key: (order.index(_metric(key)), _extractor(key) != main))
+    rows = [row for record in records for row in record.rows.values()]
+    keys = dict.fromkeys(key for row in rows for key in row)
+    grouped = {key for row in rows for key, measurement in row.items() if measurement.group}
+    count = {extractor: sum(extractor_of(key) == extractor for key in keys) for extractor in map(extractor_of, keys)}
+    count.pop("", None)
+    main = max(count, key=count.__getitem__, default="")
+    shown = {key for key in keys if measure_of(key) == FRECHET or extractor_of(key) in (main, "")} - grouped
+    order = list(dict.fromkeys([*measure_infos(records), *map(measure_of, keys)]))
+    by_place = sorted(keys, key=lambda key: (order.index(measure_of(key)), extractor_of(key) != main))
     return [key for key in by_place if key in shown], [key for key in by_place if key not in shown]
 
 
-def score_columns(
-    keys: Sequence[str], records: Sequence[RunRecord], scores: Callable[[RunRecord], Scores]
-) -> list[Column]:
-    """Columns for these scores, which `scores` finds in a record; those that no record has are left out."""
-    found = {key: next((scores(record)[key] for record in records if key in scores(record)), None) for key in keys}
-    return [_score_column(key, score.direction, scores) for key, score in found.items() if score]
+def score_columns(keys: Iterable[str], infos: Mapping[str, MeasureInfo]) -> list[Column]:
+    """A column for each of these scores; one that no record says anything about is headed by its name, not ranked."""
+    return [_score_column(key, infos.get(measure_of(key))) for key in keys]
 
 
-def cost_columns(records: Sequence[RunRecord]) -> list[Column]:
-    """What an image costs; latency is at batch 1. Times are ranked; facts about the network are not."""
-    sizes = {record.sampling.batch_size for record in records if record.sampling}
-    batch = f"batch {sizes.pop()} " if len(sizes) == 1 else ""
-    return [
-        Column(
-            ("images/s", f"{batch}↑"), _clock("images_per_second", "images_per_second_error"), _with_spread, "higher"
-        ),
-        Column(("latency ms", "p50 ↓"), _clock("latency_ms_p50", "latency_ms_p50_error"), _with_spread, "lower"),
-        Column(("latency ms", "p90 ↓"), _clock("latency_ms_p90", "latency_ms_p90_error"), _with_spread, "lower"),
-        Column(("NFE", "per image"), _fact("nfe"), _plain),
-        Column(("depth", "in calls"), _fact("sequential_depth"), _plain),
-        Column(("parameters", ""), _parameters, _scaled),
-        Column(("FLOP", "per image"), _fact("flops_per_image"), _scaled),
-        Column(("memory", "peak bytes"), _fact("peak_memory_bytes"), _scaled),
-        Column(("training", "seconds"), _training, _with_spread),
-    ]
-
-
-def describe(key: str) -> str:
-    """A score in the words of the headings: "FD(pixels)", "recall(digits)"."""
-    metric, extractor = _metric(key), _extractor(key)
-    if metric == "frechet_distance" and extractor == "inception":
-        return "FID"
-    return f"{NAMES.get(metric, metric)}({extractor})"
-
-
-def _score_column(key: str, direction: str, scores: Callable[[RunRecord], Scores]) -> Column:
-    metric, extractor = _metric(key), _extractor(key)
-    ranked = None if metric in UNRANKED else direction
-    arrow = ARROWS[ranked] if ranked else ""
-    if metric == "frechet_distance":
-        heading = describe(key), arrow
+def _score_column(key: str, info: MeasureInfo | None) -> Column:
+    direction = info.direction if info and info.ranks else None
+    arrow = ARROWS[direction] if direction else ""
+    if measure_of(key) == FRECHET:
+        heading = describe(key, info), arrow
     else:
-        heading = NAMES.get(metric, metric), f"{'' if extractor == 'model' else extractor} {arrow}".strip()
-    return Column(heading, _reader(key, scores), _with_spread, ranked)
+        heading = info.heading if info else measure_of(key), f"{extractor_of(key)} {arrow}".strip()
+    likelihood = info is not None and info.kind == "likelihood"
+    return Column(key, heading, _with_spread, _trained if likelihood else _drawn, direction)
 
 
-def _reader(key: str, scores: Callable[[RunRecord], Scores]) -> Callable[[RunRecord], Reading | None]:
-    def read(record: RunRecord) -> Reading | None:
-        score = scores(record).get(key)
-        if score is None or record.artifacts is None:
-            return None
-        prints = [item.fingerprint for item in record.features if item.name == _extractor(key)]
-        source = record.artifacts.model if _extractor(key) == "model" else record.artifacts.samples
-        return Reading(score.value, score.standard_error, source, (*prints, score.n, score.estimand))
-
-    return read
-
-
-def _clock(value: str, error: str = "") -> Callable[[RunRecord], Reading | None]:
-    def read(record: RunRecord) -> Reading | None:
-        clock = record.sampling
-        if clock is None or record.artifacts is None:
-            return None
-        return Reading(
-            getattr(clock, value),
-            getattr(clock, error) if error else None,
-            record.artifacts.timing,
-            contended=clock.contended,
-            reused=clock.reused,
-        )
-
-    return read
+def cost_columns(records: Sequence[RunRecord], infos: Mapping[str, MeasureInfo]) -> list[Column]:
+    """What an image costs, as far as these records know it: times are ranked, facts about the network are not."""
+    sizes = {record.timing.batch_size for record in records if record.timing}
+    batch = f"batch {sizes.pop()}" if len(sizes) == 1 else ""
+    columns = [
+        Column("images_per_second", ("images/s", batch), _with_spread, _timed, earlier=_timed_earlier),
+        Column("latency_ms_p50", ("latency p50", "ms"), _with_spread, _timed, earlier=_timed_earlier),
+        Column("latency_ms_p90", ("latency p90", "ms"), _with_spread, _timed, earlier=_timed_earlier),
+        Column("nfe", ("NFE", "per image"), _plain, _timed),
+        Column("sequential_depth", ("depth", "calls"), _plain, _timed),
+        Column("parameters", ("parameters", ""), _scaled, _timed),
+        Column("flops_per_image", ("FLOP", "per image"), _scaled, _timed),
+        Column("peak_memory_bytes", ("memory", "peak bytes"), _scaled, _timed),
+        Column("training_seconds", ("training", "seconds"), _with_spread, _trained, earlier=_trained_earlier),
+    ]
+    known = {key for record in records for key in record.costs}
+    return [_informed(column, infos.get(column.key)) for column in columns if column.key in known]
 
 
-def _fact(name: str) -> Callable[[RunRecord], Reading | None]:
-    def read(record: RunRecord) -> Reading | None:
-        if record.sampling is None or record.artifacts is None:
-            return None
-        return Reading(getattr(record.sampling, name), None, record.artifacts.timing)
-
-    return read
-
-
-def _parameters(record: RunRecord) -> Reading | None:
-    if record.model.parameters is None:
-        return None
-    return Reading(record.model.parameters, None, record.run_id)
+def _informed(column: Column, info: MeasureInfo | None) -> Column:
+    """With the heading and the direction that the records give this cost."""
+    if info is None:
+        return column
+    direction = info.direction if info.ranks else None
+    second = f"{column.heading[1]} {ARROWS[direction] if direction else ''}".strip()
+    return replace(column, heading=(info.heading, second), direction=direction)
 
 
-def _training(record: RunRecord) -> Reading | None:
-    if record.training is None or record.artifacts is None:
-        return None
-    return Reading(record.training.seconds, None, record.artifacts.model, reused=record.training.reused)
+def describe(key: str, info: MeasureInfo | None) -> str:
+    """A score in the words of the headings: "FD(pixels)", "recall(digits)", "bits/dim"."""
+    extractor = extractor_of(key)
+    if measure_of(key) == FRECHET and extractor == "inception":
+        return "FID"
+    heading = info.heading if info else measure_of(key)
+    return f"{heading}({extractor})" if extractor else heading
+
+
+def extractor_of(key: str) -> str:
+    """The extractor of "digits/kid"; "" of "bits_per_dim"."""
+    return key.rpartition("/")[0]
+
+
+def measure_of(key: str) -> str:
+    """The measure of "digits/kid"."""
+    return key.rpartition("/")[2]
+
+
+# ---------------------------------------------------------------------- what a measurement is of, and who paid for it
+
+
+def _drawn(member: Member) -> Hashable:
+    """The images of the row. Of further images no record has an id: equal numbers mean equal images."""
+    images = member.record.images
+    if images and member.row in (GENERATED, AT_HELD_OUT):
+        return images.id, images.first
+    return tuple((key, measurement.value) for key, measurement in member.measurements.items())
+
+
+def _trained(member: Member) -> Hashable:
+    """The model, whatever was drawn from it."""
+    model = member.record.model
+    if model is None:
+        return member.record.run_id
+    return tuple(stage.id for stage in model.stages) or (model.name, model.fingerprint)
+
+
+def _timed(member: Member) -> Hashable:
+    return member.record.timing.id if member.record.timing else member.record.run_id
+
+
+def _trained_earlier(record: RunRecord) -> bool:
+    stages = {stage.id for stage in record.model.stages} if record.model else set()
+    return any(artifact.reused for artifact in record.artifacts if artifact.id in stages)
+
+
+def _timed_earlier(record: RunRecord) -> bool:
+    return any(artifact.reused for artifact in record.artifacts if record.timing and artifact.id == record.timing.id)
+
+
+# --------------------------------------------------------------------------------------------------------------- text
 
 
 def _with_spread(estimate: Estimate) -> tuple[str, str]:
@@ -172,11 +184,3 @@ def _plain(estimate: Estimate) -> tuple[str, str]:
 
 def _scaled(estimate: Estimate) -> tuple[str, str]:
     return scaled(estimate.value), ""
-
-
-def _extractor(key: str) -> str:
-    return key.partition("/")[0]
-
-
-def _metric(key: str) -> str:
-    return key.partition("/")[2]

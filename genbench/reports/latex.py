@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from genbench.reports.cells import EMPTY, Cell, Row, Section, Table
+from genbench.reports.sweep import sweep_table
+from genbench.store.records import RunRecord
+from genbench.store.sweeps import Sweep
 
 SIGNS = {
     "\\": r"\textbackslash{}",
@@ -17,6 +20,7 @@ SIGNS = {
     "±": r"$\pm$",
     "√": r"$\surd$",
     "×": r"$\times$",
+    "≤": r"$\leq$",
     "↓": r"$\downarrow$",
     "↑": r"$\uparrow$",
     "·": r"$\cdot$",
@@ -26,6 +30,17 @@ SIGNS = {
     "–": "--",
     "…": r"\ldots{}",
 }
+
+
+class LatexFormat:
+    """`genbench report --format latex`."""
+
+    def __init__(self, options: object = None) -> None:
+        self.options = options
+
+    def render(self, sweep: Sweep, records: Sequence[RunRecord]) -> str:
+        """The table in LaTeX."""
+        return to_latex(sweep_table(records))
 
 
 def to_latex(table: Table) -> str:
@@ -45,8 +60,8 @@ def escaped(text: str) -> str:
 
 def _section(section: Section) -> str:
     firsts, seconds = zip(*section.headings, strict=True) if section.headings else ((), ())
-    models = [row for row in section.rows if not row.reference]
-    references = [row for row in section.rows if row.reference]
+    models = [row for row in section.rows if row.role != "reference"]
+    references = [row for row in section.rows if row.role == "reference"]
     lines = [
         r"\begin{table}",
         r"  \centering",

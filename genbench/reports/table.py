@@ -1,9 +1,9 @@
-"""The sweep's table for the eyes: in a terminal, in a plain text file, in Markdown."""
+"""The sweep's table for the eyes: in a terminal, or as plain text."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from rich import box
@@ -15,13 +15,25 @@ from genbench.reports.cells import Cell, Row, Section, Table
 from genbench.reports.console import PLAIN_WIDTH, show
 from genbench.reports.sweep import sweep_table
 from genbench.store.records import RunRecord
+from genbench.store.sweeps import Sweep
 
 LABEL_WIDTH = 24
 GAP = 2
 
 
-def print_table(records: Iterable[RunRecord], file: TextIO | None = None) -> None:
-    """Print the table of a sweep to a file (default: standard output).
+class TableFormat:
+    """`genbench report --format table`, the default: plain text of 130 columns."""
+
+    def __init__(self, options: object = None) -> None:
+        self.options = options
+
+    def render(self, sweep: Sweep, records: Sequence[RunRecord]) -> str:
+        """What `print_table` prints where there is no terminal."""
+        return to_text(sweep_table(records))
+
+
+def print_table(sweep: Sweep, records: Sequence[RunRecord], file: TextIO | None = None) -> None:
+    """Print the table of a sweep to a file (default: standard output), rows in the order of `records`.
 
     On a terminal it is as wide as that, and columns that do not fit follow below; elsewhere it is plain text of 130
     columns without colours.
@@ -72,8 +84,8 @@ def _section(
         shown.add_row(
             _label(row),
             *cells,
-            style="dim" if row.reference else None,
-            end_section=after is not None and after.reference and not row.reference,
+            style=None if row.role == "model" else "dim",
+            end_section=after is not None and after.role == "reference" != row.role,
         )
     return shown
 
@@ -86,7 +98,7 @@ def _cell(cell: Cell, slot: int) -> Text:
 
 def _label(row: Row) -> Text:
     first, *details = _label_lines(row)
-    return Text(first, style="bold" if not row.reference else "").append(
+    return Text(first, style="bold" if row.role == "model" else "").append(
         "".join(f"\n{line}" for line in details), "dim not bold"
     )
 
@@ -128,37 +140,3 @@ def _unfinished(table: Table) -> RichTable:
     for run in table.unfinished:
         shown.add_row(Text(run.label, style="bold"), Text(run.status, style="red"), Text(run.reason))
     return shown
-
-
-def to_markdown(table: Table) -> str:
-    """The table for a README: one Markdown table per section, the best in bold, notes as a list."""
-    lines: list[str] = []
-    for section in table.sections:
-        headings = ["", *(" ".join(filter(None, heading)) for heading in section.headings)]
-        lines += [
-            f"**{section.title}**",
-            "",
-            _markdown_row(headings),
-            _markdown_row(["---", *["---:"] * len(section.headings)]),
-        ]
-        lines += [
-            _markdown_row([" · ".join((row.label, *row.details)), *map(_markdown_cell, row.cells)])
-            for row in section.rows
-        ]
-        lines.append("")
-    lines += [f"- {run.label}: {run.status}: {_escaped(run.reason)}" for run in table.unfinished]
-    lines += [f"- {_escaped(note)}" for note in table.notes]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _markdown_cell(cell: Cell) -> str:
-    text = f"**{_escaped(cell.text)}**" if cell.best else _escaped(cell.text)
-    return text + _escaped(cell.marks) + (f" ± {cell.spread}" if cell.spread else "")
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.split()).translate({ord(sign): f"\\{sign}" for sign in "*~_<"})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from genbench.interfaces.measurement import Measurement
 from genbench.store.records import RunRecord
 
 LEAD = 2.0  # combined standard errors within which an entry is not told apart from the best
@@ -26,19 +27,35 @@ class Estimate:
 
 def by_family(records: Iterable[RunRecord]) -> list[tuple[RunRecord, ...]]:
     """Replicates together, families in the order of their first run; a run that is named twice counts once."""
-    families: dict[str, dict[str, RunRecord]] = {}
-    for record in records:
-        families.setdefault(record.family, {})[record.run_id] = record
-    return [tuple(runs.values()) for runs in families.values()]
+    return _grouped((record.family, record) for record in records)
 
 
-def combine(values: Sequence[float], errors: Sequence[float | None]) -> Estimate:
-    """One estimate of n >= 1 replicates from each run's value and own standard error.
+def by_clock_family(records: Iterable[RunRecord]) -> list[tuple[RunRecord, ...]]:
+    """Replicates whose clock numbers may be pooled: of one family, and timed alike by the same machine and torch.
 
-    Of two or more runs it is the mean, with the sample standard deviation (n - 1) as spread and that over sqrt(n) as
-    error. The error is never below what the runs' own errors leave of it, their root mean square over sqrt(n): two
-    seeds that agree by chance do not make a number certain.
+    Runs that were not timed stand by themselves within their family.
     """
+    return _grouped(((record.family, record.timing and record.timing.family), record) for record in records)
+
+
+def _grouped(keyed: Iterable[tuple[Hashable, RunRecord]]) -> list[tuple[RunRecord, ...]]:
+    groups: dict[Hashable, dict[str, RunRecord]] = {}
+    for key, record in keyed:
+        groups.setdefault(key, {})[record.run_id] = record
+    return [tuple(runs.values()) for runs in groups.values()]
+
+
+def combine(measurements: Sequence[Measurement]) -> Estimate:
+    """One estimate from n >= 1 replicates, each measured once and of equal protocol. All must have a value.
+
+    Of two or more it is the mean, with the sample standard deviation (n - 1) as spread and that over sqrt(n) as
+    error. The error is never below what the replicates' own standard errors leave of it, their root mean square over
+    sqrt(n): two seeds that agree by chance do not make a number certain.
+    """
+    values = [measurement.value for measurement in measurements if measurement.value is not None]
+    errors = [measurement.standard_error for measurement in measurements]
+    if len(values) < len(measurements) or not values:
+        raise ValueError("only measurements that have a value can be combined, and at least one")
     if len(values) == 1:
         return Estimate(values[0], errors[0], errors[0])
     known = [error for error in errors if error is not None]
