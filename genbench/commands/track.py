@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from genbench.commands.errors import UserError
-from genbench.commands.report import sweep_records
-from genbench.tracking import TrackerUnavailableError, safely
+from genbench.commands.sweeps import find_sweep, sweep_records
+from genbench.tracking.tracker import NOWHERE, Tracker, TrackerUnavailableError, safely
 
 EXAMPLE = "genbench track SWEEP tracking=wandb tracking.project=NAME"
 
@@ -40,16 +40,21 @@ def track_sweep(options: argparse.Namespace) -> int:
         raise UserError(f"{strangers[0]}: a finished sweep takes no options but those of tracking: {EXAMPLE}")
     try:
         tracking = compose_tracking(overrides)
-        if tracking.entry.name == "none":
+        if tracking.name == "none":
             raise UserError(f"no tracker is named: {EXAMPLE} (`genbench list tracking` shows them)")
-        tracker = tracking.build()
+        tracker: Tracker = tracking.build()
     except (ConfigError, TrackerUnavailableError) as error:
         raise UserError(str(error)) from None
-    sweep, records = sweep_records(options.results, "".join(names))
-    actions = [partial(tracker.mirror, record, options.results, sweep.sweep_id) for record in records]
+    sweep = find_sweep(options.results, "".join(names))
+    records = sweep_records(options.results, sweep)
+    axes = {job.run_id: job.axes for job in reversed(sweep.jobs)}
+    actions = [
+        partial(tracker.mirror, record, options.results, sweep.sweep_id, axes.get(record.run_id, NOWHERE))
+        for record in records
+    ]
     actions.append(partial(tracker.finish_sweep, sweep, records, options.results))
-    done = [safely(action, tracking.entry.name, sweep.sweep_id) for action in actions]
+    done = [safely(action, tracking.name, sweep.sweep_id) for action in actions]
     if not all(done):
         return 1
-    print(f"sweep {sweep.sweep_id}: {len(records)} runs mirrored, tracking={tracking.entry.name}")
+    print(f"sweep {sweep.sweep_id}: {len(records)} runs mirrored, tracking={tracking.name}")
     return 0

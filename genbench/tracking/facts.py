@@ -3,74 +3,95 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genbench.reports.columns import UNRANKED
+from genbench.interfaces.measurement import Measurement
+from genbench.reports.columns import measure_of
 from genbench.reports.labels import labels
 from genbench.statistics.replicates import by_family
 from genbench.store.artifacts import Store
-from genbench.store.records import RunRecord, Scores
+from genbench.store.records import HELD_OUT, NOISE, RunRecord
+from genbench.store.sweeps import Sweep
 
-ERRORS = "standard_errors"
-"""The standard error of the number `x/y` is `standard_errors/x/y`."""
+ERRORS = ("standard_errors", "standard_errors_given_reference", "intervals")
+"""How sure we are of the number `x/y` stands below `standard_errors/x/y`, and so on."""
+MARKS = "marks"
+"""The marks of the number `x/y`, as text, are `marks/x/y`."""
+COSTS, ROWS = "costs", "rows"
+REFERENCES = (f"{ROWS}/{HELD_OUT}", f"{ROWS}/{NOISE}")
 
-COSTS = {"images_per_second": "higher", "latency_ms_p50": "lower", "latency_ms_p90": "lower"}
-"""What the clock measured and models may be ranked by."""
+CONFIG_LEFT_OUT = ("tracking", "results", "place", "sweep")
+"""How a run was tracked, stored and launched."""
+KEPT = ("run_id", "family", "status", "quick", "dataset", "images", "reference", "model", "sampler", "task", "values")
+
+
+def measurements(record: RunRecord) -> dict[str, Measurement]:
+    """Every measurement of a record by its place in result.json: "rows/generated/digits/kid", "costs/nfe", …"""
+    rows = {f"{ROWS}/{_word(row)}/{key}": each for row, found in record.rows.items() for key, each in found.items()}
+    return rows | {f"{COSTS}/{key}": measurement for key, measurement in record.costs.items()}
 
 
 def numbers(record: RunRecord) -> dict[str, float]:
-    """All numbers of a record by their path in result.json: "metrics/digits/kid", "sampling/latency_ms_p50", …"""
-    found: dict[str, float] = {}
-    for section, scores in _score_sections(record).items():
-        for key, score in scores.items():
-            found[f"{section}/{key}"] = score.value
-            if score.standard_error is not None:
-                found[f"{ERRORS}/{section}/{key}"] = score.standard_error
-    for section in ("sampling", "training"):
-        part = getattr(record, section)
-        for name, value in asdict(part).items() if part else ():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                # The one error bar that is not a score's: under the same roof as the others.
-                measured = name.removesuffix("_error")
-                found[f"{section}/{name}" if measured == name else f"{ERRORS}/{section}/{measured}"] = value
-    if record.model.parameters is not None:
-        found["model/parameters"] = record.model.parameters
-    return found
+    """All numbers of a record, with their errors and intervals; a measurement without a value is left out."""
+    return dict(pair for name, each in measurements(record).items() for pair in _numbers(name, each))
+
+
+def _numbers(name: str, measurement: Measurement) -> Iterator[tuple[str, float]]:
+    if measurement.value is None:
+        return
+    yield name, measurement.value
+    errors, given_reference, intervals = ERRORS
+    if measurement.standard_error is not None:
+        yield f"{errors}/{name}", measurement.standard_error
+    if measurement.standard_error_given_reference is not None:
+        yield f"{given_reference}/{name}", measurement.standard_error_given_reference
+    if measurement.interval is not None:
+        yield from zip(
+            (f"{intervals}/{name}/{end}" for end in ("low", "high", "level")), measurement.interval, strict=True
+        )
+
+
+def marks(record: RunRecord) -> dict[str, str]:
+    """The marks of the numbers that have any: {"marks/costs/images_per_second": "contended"}."""
+    return {f"{MARKS}/{name}": " ".join(each.marks) for name, each in measurements(record).items() if each.marks}
 
 
 def directions(record: RunRecord) -> dict[str, str]:
     """Which way is better, "lower" or "higher", of every number of a record that models may be ranked by."""
-    found = {
-        f"{section}/{key}": str(score.direction)
-        for section, scores in _score_sections(record).items()
-        for key, score in scores.items()
-        if key.partition("/")[2] not in UNRANKED
-    }
-    return found | ({f"sampling/{name}": way for name, way in COSTS.items()} if record.sampling else {})
+    found = {}
+    for name, measurement in measurements(record).items():
+        info = record.measures.get(measure_of(name))
+        direction = measurement.direction if info is None or info.ranks else None
+        if direction is not None and measurement.value is not None:
+            found[name] = str(direction)
+    return found
 
 
-def facts(record: RunRecord, sweep_id: str) -> dict[str, Any]:
-    """The composed config and, under `record`, what identifies the run; nothing of how it was tracked or stored."""
+def facts(record: RunRecord, sweep_id: str, axes: Mapping[str, str]) -> dict[str, Any]:
+    """The composed config, the run's place on the axes of its sweep, and, under `record`, what identifies the run;
+    nothing of how it was tracked, stored or launched, nor whether it was computed now.
+    """
     content = record.to_json()
-    kept = ("run_id", "family", "status", "quick", "dataset", "model", "sampler", "features", "artifacts", "provenance")
-    return {
-        **{key: value for key, value in content["config"].items() if key not in ("tracking", "results")},
-        "record": {**{key: content[key] for key in kept}, "sweep_id": sweep_id},
-    }
+    timing = {key: value for key, value in (content["timing"] or {}).items() if key != "sittings"} or None
+    artifacts: dict[str, dict[str, str]] = {}
+    for artifact in record.artifacts:
+        artifacts.setdefault(artifact.kind, {})[artifact.name or artifact.kind] = artifact.id
+    identity = {**{key: content[key] for key in KEPT}, "timing": timing, "artifacts": artifacts, "sweep_id": sweep_id}
+    config = {key: value for key, value in content["config"].items() if key not in CONFIG_LEFT_OUT}
+    return {**config, "axes": dict(axes), "record": identity}
 
 
 def curves(record: RunRecord, results: Path) -> list[dict[str, Any]]:
-    """The training curves, rows of stage, step and losses; empty for a run without a model in the store."""
-    if record.model.id is None:
-        return []
-    path = Store(results).path("models", record.model.id) / "training.json"
-    return list(json.loads(path.read_text())["curves"]) if path.exists() else []
+    """The training curves, rows of stage, step and scalars; empty for a run without stages in the store."""
+    store = Store(results)
+    stages = record.model.stages if record.model else ()
+    paths = [store.path("stages", stage.id) / "training.json" for stage in stages]
+    return [row for path in paths if path.exists() for row in json.loads(path.read_text(encoding="utf-8"))["curves"]]
 
 
-def table(records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
+def table(sweep: Sweep, records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
     """Columns and rows of a sweep, one row a run, None where a run has no such number; references are not a run's."""
     families = by_family(records)
     names = {
@@ -78,24 +99,33 @@ def table(records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
         for label, family in zip(labels(families), families, strict=True)
         for run in family
     }
+    places = {job.run_id: job.axes for job in reversed(sweep.jobs)}
+    axes = dict.fromkeys(axis for job in sweep.jobs for axis in job.axes)
     found = {record.run_id: numbers(record) for record in records}
-    keys = list(dict.fromkeys(key for values in found.values() for key in values if "references/" not in key))
+    keys = list(dict.fromkeys(key for values in found.values() for key in values if not of_reference(key)))
     rows = [
         [
             names[record.run_id],
             record.run_id,
-            record.model.name,
-            record.sampler.name,
+            record.name,
+            record.sampler.name if record.sampler else None,
             record.provenance.seeds.get("training"),
-            record.status.value,
+            str(record.status),
             record.reason,
+            *(places.get(record.run_id, {}).get(axis) for axis in axes),
             *(None if key not in found[record.run_id] else float(found[record.run_id][key]) for key in keys),
         ]
         for record in records
     ]
-    return ["name", "run_id", "model", "sampler", "seed", "status", "reason", *keys], rows
+    fixed = ["name", "run_id", "model", "sampler", "seed", "status", "reason"]
+    return [*fixed, *(f"axes/{axis}" for axis in axes), *keys], rows
 
 
-def _score_sections(record: RunRecord) -> dict[str, Scores]:
-    references = {f"references/{name}": scores for name, scores in record.references.items()}
-    return {"metrics": record.metrics, "metrics_at_floor": record.metrics_at_floor, **references}
+def of_reference(name: str) -> bool:
+    """Whether a number (or its error) is of real images or of noise, which all runs share."""
+    return any(f"{part}/" in name for part in REFERENCES)
+
+
+def _word(row: str) -> str:
+    """A row's name without spaces, which dashboards do not like in names."""
+    return row.replace(" ", "_")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from genbench.registry.entries import NoOptions
 from genbench.store.records import RunRecord
 from genbench.store.sweeps import Sweep
+from genbench.tracking.tracker import NOWHERE
 
 
 class NoTracker:
     """Does nothing with a record."""
 
-    def __init__(self, options: NoOptions) -> None:
+    def __init__(self, options: object = None) -> None:
         self.options = options
 
-    def mirror(self, record: RunRecord, results: Path, sweep_id: str) -> None:
+    def mirror(self, record: RunRecord, results: Path, sweep_id: str, axes: Mapping[str, str] = NOWHERE) -> None:
         """Nothing to show."""
 
     def finish_sweep(self, sweep: Sweep, records: Sequence[RunRecord], results: Path) -> None:

@@ -9,7 +9,7 @@ import importlib.util
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from filelock import FileLock
 
 from genbench.store.records import RunRecord, Status
 from genbench.store.sweeps import Sweep
-from genbench.tracking import TrackerUnavailableError
-from genbench.tracking.facts import ERRORS, curves, directions, facts, numbers, table
+from genbench.tracking.facts import ERRORS, REFERENCES, curves, directions, facts, marks, numbers, of_reference, table
 from genbench.tracking.options import Mode, WandbOptions
+from genbench.tracking.tracker import NOWHERE, TrackerUnavailableError
 
 ID_LENGTH = 64  # W&B's limit
 
@@ -37,35 +37,37 @@ class WandbTracker:
         if options.mode is Mode.online:
             _log_in()
 
-    def mirror(self, record: RunRecord, results: Path, sweep_id: str) -> None:
+    def mirror(self, record: RunRecord, results: Path, sweep_id: str, axes: Mapping[str, str] = NOWHERE) -> None:
         """One W&B run: config, training curves, numbers with their directions and errors, and the sample grid."""
         import wandb
 
-        tags = [record.model.name, *([record.dataset.name] if record.dataset else []), record.sampler.name]
-        tags += [record.status.value, *(["quick"] if record.quick else [])]
-        with self._run(results, record.run_id, sweep_id, record.model.name, tags, facts(record, sweep_id)) as run:
+        config = facts(record, sweep_id, axes)
+        with self._run(results, record.run_id, sweep_id, record.name, _tags(record), config) as run:
             _log_curves(run, curves(record, results))
-            found = numbers(record)
+            values = numbers(record)
             _define(run, directions(record))
-            content: dict[str, Any] = dict(found)
+            content: dict[str, Any] = dict(values)
             grid = results / record.run_id / "samples.png"
             if grid.exists():
                 content["samples"] = wandb.Image(str(grid), caption=record.run_id)
             if content:
                 run.log(content)
             # Last, and plain: a summary by aggregation would be {"min": value}.
-            run.summary.update({**found, "status": record.status.value, "reason": record.reason or ""})
+            words = {"status": str(record.status), "reason": record.reason or "", **marks(record)}
+            run.summary.update({**values, **words})
             run.finish(exit_code=int(record.status in (Status.FAILED, Status.DIVERGED)))
 
     def finish_sweep(self, sweep: Sweep, records: Sequence[RunRecord], results: Path) -> None:
         """One more W&B run in the group, of job type "sweep": all runs in one table, and how many ended how."""
         import wandb
 
-        columns, rows = table(records)
-        config = {"sweep_id": sweep.sweep_id, "command": sweep.command, "utc": sweep.utc, "runs": list(sweep.runs)}
+        columns, rows = table(sweep, records)
+        axes = [{axis: list(values) for axis, values in each.items()} for each in sweep.axes]
+        config = {"sweep_id": sweep.sweep_id, "command": sweep.command, "utc": sweep.utc, "axes": axes}
+        config["runs"] = list(sweep.runs)
         with self._run(results, "sweep", sweep.sweep_id, "sweep", [], config) as run:
             run.log({"sweep": wandb.Table(columns=columns, data=rows)})
-            run.summary.update({"runs": len(records), **Counter(record.status.value for record in records)})
+            run.summary.update({"runs": len(records), **Counter(str(record.status) for record in records)})
 
     @contextmanager
     def _run(
@@ -120,6 +122,13 @@ def wandb_id(name: str, sweep_id: str) -> str:
     return re.sub(r"[^\w-]", "-", f"{name}-{sweep_id}")[-ID_LENGTH:]  # the end tells runs apart, the start explains
 
 
+def _tags(record: RunRecord) -> list[str]:
+    """What the run is of, as far as it has that, and how it ended."""
+    parts = (record.dataset, record.sampler, record.task)
+    toy = ["quick"] if record.quick else []
+    return [record.name, *(part.name for part in parts if part), str(record.status), *toy]
+
+
 def _log_in() -> None:
     import wandb
 
@@ -144,7 +153,7 @@ def _log_curves(run: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 def _define(run: Any, better: dict[str, str]) -> None:
     """Directions in W&B's words: the best of a metric is its min or its max."""
-    for hidden in (f"{ERRORS}/*", "references/*"):
-        run.define_metric(hidden, hidden=True)
+    for hidden in (*ERRORS, *REFERENCES):
+        run.define_metric(f"{hidden}/*", hidden=True)
     for name, direction in better.items():
-        run.define_metric(name, summary="min" if direction == "lower" else "max", hidden=name.startswith("references/"))
+        run.define_metric(name, summary="min" if direction == "lower" else "max", hidden=of_reference(name))
