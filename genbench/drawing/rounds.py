@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 from genbench.drawing.clock import Clock
 from genbench.drawing.requests import Requests
@@ -13,16 +13,17 @@ from genbench.interfaces.drawing import Runner, SampleRequest
 
 WARM_UP_RUNS = 3
 ROUNDS = 5
+LATENCY_FACTOR = 6
 
 
-class TimingRules(Protocol):
-    """When a scenario ends: after `repetitions` runs or `seconds`, but not before every round had a run."""
+@dataclass(frozen=True)
+class TimingRules:
+    """A scenario ends after `repetitions` runs or `seconds`, but not before every round had a run. Latency wants
+    percentiles, so it is measured on LATENCY_FACTOR times as many runs.
+    """
 
-    @property
-    def repetitions(self) -> int: ...
-
-    @property
-    def seconds(self) -> float: ...
+    repetitions: int
+    seconds: float
 
 
 class Scenario:

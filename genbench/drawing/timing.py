@@ -19,12 +19,9 @@ from genbench.drawing.devices import exclusive, watch_load
 from genbench.drawing.memory import peak_memory
 from genbench.drawing.preparing import Prepare, prepare_runner
 from genbench.drawing.requests import Requests
-from genbench.drawing.rounds import ROUNDS, Scenario, TimingRules
+from genbench.drawing.rounds import LATENCY_FACTOR, ROUNDS, Scenario, TimingRules
 from genbench.interfaces.drawing import DrawSpec
 from genbench.interfaces.measurement import Json, Measurement
-
-LATENCY_FACTOR = 6
-"""Latency wants percentiles, so it is measured on this many times more runs than throughput."""
 
 
 @dataclass(frozen=True)

@@ -16,20 +16,15 @@ from torch import Tensor, nn
 from genbench.drawing import devices
 from genbench.drawing.costs import CLOCK_MEASURES
 from genbench.drawing.requests import Requests
-from genbench.drawing.rounds import ROUNDS, WARM_UP_RUNS
+from genbench.drawing.rounds import ROUNDS, WARM_UP_RUNS, TimingRules
 from genbench.drawing.timing import Timing, time_generator
 from genbench.interfaces.drawing import DrawSpec, Runner, SampleRequest
 from genbench.interfaces.measurement import EXACT
 
 BATCH = 4
+TEN_RUNS = TimingRules(10, 1e9)
 WARMING = 4096.0
 """Seconds that each of the first runs of a runner takes."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    repetitions: int = 10
-    seconds: float = 1e9
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def timed(requests: Requests, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setattr(devices, "busy_seconds", lambda: 0.0)
     monkeypatch.setattr(devices, "own_seconds", lambda: 0.0)
 
-    def time(generator: Generator, rules: Rules = Rules(), fast: bool = False, **rest: Any) -> Timing:
+    def time(generator: Generator, rules: TimingRules = TEN_RUNS, fast: bool = False, **rest: Any) -> Timing:
         draw = DrawSpec(AnySampler(), BATCH, torch.device("cpu"), fast=fast, extras=True)
         return time_generator(generator.prepare, draw, requests, rules, 1, "a machine", clock, **rest)
 
@@ -145,10 +140,10 @@ def test_every_run_of_a_scenario_has_fresh_keys(timed: Any, clock: Any) -> None:
 
 
 def test_a_scenario_ends_with_its_seconds_but_not_before_every_round_had_a_run(timed: Any, clock: Any) -> None:
-    measured = timed(Generator(clock), Rules(1000, 1e-3)).measurements
+    measured = timed(Generator(clock), TimingRules(1000, 1e-3)).measurements
     assert (measured["images_per_second"].n, measured["latency_ms_p50"].n) == (5, 5)
     # 10 seconds a round: runs until the sum of a round reaches that.
-    measured = timed(Generator(clock), Rules(1000, 50.0)).measurements
+    measured = timed(Generator(clock), TimingRules(1000, 50.0)).measurements
     run = 0
     for _ in range(ROUNDS):
         total = 0.0
