@@ -1,7 +1,9 @@
 """Time grids: which times a diffusion sampler visits, from pure noise (t = 1) to data (t = 0).
 
 A grid of N steps has N + 1 strictly decreasing times: N at which the network may be called, and t = 0, where the last
-step returns the prediction of x_0. Noise levels are sigma / alpha (EDM's sigma), so every grid fits every path.
+step returns the prediction of x_0. Noise levels are sigma / alpha (EDM's sigma), so every grid fits every path. On one
+that ends at alpha(1) = 0, where the noise level is infinite, grids that space noise levels begin at t = 1 as well, and
+space the other times from the level at t = 0.999 on.
 """
 
 from __future__ import annotations
@@ -10,13 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Schedule
+    from genbench.interfaces.drawing import Array, Schedule
 
-Array = NDArray[np.float64]
-
+LAST_FINITE = 0.999  # the last but one of the usual thousand training steps, where the last one is pure noise
 FIRST_STEP = 1e-3  # the lowest noise of a path that reaches data: the first of the usual thousand training steps
 ABOVE_ZERO = float(np.nextafter(0, 1))  # just short of data, on a path whose own lowest noise lies at t = 0
 
@@ -40,8 +40,8 @@ class UniformLogSNR:
 
     def times(self, schedule: Schedule, steps: int) -> Array:
         """steps + 1 strictly decreasing times, 1 first and 0 last."""
-        highest, lowest = _noise_range(schedule)
-        return _times(schedule, np.linspace(-2 * np.log(highest), -2 * np.log(lowest), steps))
+        highest, lowest, count = _noise_range(schedule, steps)
+        return _times(schedule, steps, np.linspace(-2 * np.log(highest), -2 * np.log(lowest), count))
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,22 @@ class Karras:
 
     def times(self, schedule: Schedule, steps: int) -> Array:
         """steps + 1 strictly decreasing times, 1 first and 0 last."""
-        highest, lowest = _noise_range(schedule)
-        roots = np.linspace(highest ** (1 / self.rho), lowest ** (1 / self.rho), steps)
-        return _times(schedule, -2 * self.rho * np.log(roots))
+        highest, lowest, count = _noise_range(schedule, steps)
+        roots = np.linspace(highest ** (1 / self.rho), lowest ** (1 / self.rho), count)
+        return _times(schedule, steps, -2 * self.rho * np.log(roots))
 
 
-def _noise_range(schedule: Schedule) -> tuple[float, float]:
-    """The highest and the lowest positive sigma / alpha of a path."""
-    alpha, sigma = schedule.alpha_sigma(np.array([1.0, FIRST_STEP, 0.0]))
-    highest, first, end = (float(level) for level in sigma / alpha)
-    return highest, end if end > 0 else first
+def _noise_range(schedule: Schedule, steps: int) -> tuple[float, float, int]:
+    """The highest and the lowest positive, finite sigma / alpha to be spaced, and over how many times."""
+    alpha, sigma = schedule.alpha_sigma(np.array([1.0, LAST_FINITE, FIRST_STEP, 0.0]))
+    with np.errstate(divide="ignore"):
+        end, last, first, lowest = (float(level) for level in sigma / alpha)
+    if lowest == 0:
+        lowest = first
+    return (end, lowest, steps) if np.isfinite(end) else (last, lowest, steps - 1)
 
 
-def _times(schedule: Schedule, log_snr: Array) -> Array:
+def _times(schedule: Schedule, steps: int, log_snr: Array) -> Array:
+    """These levels, preceded by t = 1 (exactly) and followed by t = 0."""
     times = np.maximum(schedule.t_at(log_snr), ABOVE_ZERO)
-    times[0] = 1.0
-    return np.append(times, 0.0)
+    return np.concatenate([[1.0], times[len(times) - steps + 1 :], [0.0]])

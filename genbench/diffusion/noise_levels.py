@@ -7,12 +7,9 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Schedule
-
-Array = NDArray[np.float64]
+    from genbench.interfaces.drawing import Array, Schedule
 
 LOG_SIGMA = NormalDist(-1.2, 1.2)  # EDM (Karras et al. 2022, arXiv 2206.00364), Table 1: P_mean and P_std
 

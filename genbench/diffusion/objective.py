@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from genbench.diffusion.denoiser import Denoiser
 from genbench.diffusion.noise_levels import NoiseLevels
-from genbench.diffusion.predictions import Prediction, label, preconditioning, target_weights
+from genbench.diffusion.predictions import label, preconditioning, target_weights
 from genbench.interfaces.drawing import Schedule
 
 
-class Network(Protocol):
-    """A denoising network: inputs [B, ...], noise labels [B] (both positional) and conditions by name -> [B, ...]."""
-
-    def __call__(self, inputs: Tensor, labels: Tensor, /, **conditions: Tensor) -> Tensor: ...
-
-
 def denoising_loss(
-    network: Network,
+    denoiser: Denoiser,
     x0: Tensor,
     schedule: Schedule,
-    prediction: Prediction,
-    sigma_data: float = 1.0,
     noise_levels: NoiseLevels = NoiseLevels.uniform,
     **conditions: Tensor,
 ) -> Tensor:
@@ -37,12 +28,12 @@ def denoising_loss(
     batch = len(x0)
     quantiles = (torch.rand((), dtype=torch.float64).item() + np.arange(batch) / batch) % 1
     alpha, sigma = schedule.alpha_sigma(noise_levels.times(schedule, quantiles))
-    _, _, c_in = preconditioning(prediction, alpha, sigma, sigma_data)
-    on_x0, on_eps = target_weights(prediction, alpha, sigma, sigma_data)
+    _, _, c_in = preconditioning(denoiser.prediction, alpha, sigma, denoiser.sigma_data)
+    on_x0, on_eps = target_weights(denoiser.prediction, alpha, sigma, denoiser.sigma_data)
     scalars = torch.from_numpy(np.stack([c_in * alpha, c_in * sigma, on_x0, on_eps])).to(x0.device, x0.dtype)
     in_x0, in_eps, out_x0, out_eps = scalars.view(4, batch, *(1,) * (x0.ndim - 1))
     labels = torch.from_numpy(label(alpha, sigma)).to(x0.device, x0.dtype)
 
     eps = torch.randn_like(x0)
-    output = network(in_x0 * x0 + in_eps * eps, labels, **conditions)
+    output = denoiser.network(in_x0 * x0 + in_eps * eps, labels, **conditions)
     return torch.nn.functional.mse_loss(output, out_x0 * x0 + out_eps * eps)

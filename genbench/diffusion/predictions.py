@@ -7,11 +7,12 @@ x = alpha x_0 + sigma eps), so samplers see predictions of x_0 only. alpha and s
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from genbench.interfaces.drawing import Array, Schedule
 
 LABEL_RANGE = 5.0  # |label| is clipped here, at sigma / alpha = exp(-20) and exp(20): data itself has label -5
 
@@ -32,8 +33,8 @@ def preconditioning(
 ) -> tuple[Array, Array, Array]:
     """(c_skip, c_out, c_in). `sigma_data` is the standard deviation of the data.
 
-    c_in gives the network's input unit variance; on a variance-preserving path with sigma_data = 1 it is 1. epsilon
-    needs alpha > 0.
+    c_in gives the network's input unit variance; on a variance-preserving path with sigma_data = 1 it is 1. All are
+    finite where alpha = 0, but for epsilon, which `unsupported` refuses there.
     """
     alpha, sigma = np.asarray(alpha, np.float64), np.asarray(sigma, np.float64)
     total = np.hypot(alpha * sigma_data, sigma)
@@ -71,6 +72,18 @@ def target_weights(
         case Prediction.edm:
             total = np.hypot(alpha * sigma_data, sigma)
             return sigma / (sigma_data * total), -alpha * sigma_data / total
+
+
+def unsupported(prediction: Prediction, schedule: Schedule) -> str | None:
+    """Why this prediction cannot be sampled on this path and what could (None if it can), before any work is spent."""
+    alpha, _ = schedule.alpha_sigma(np.ones(1))
+    if prediction is Prediction.epsilon and alpha[0] == 0:
+        others = ", ".join(other.value for other in Prediction if other is not Prediction.epsilon)
+        return (
+            "the schedule ends in pure noise (alpha = 0), where a prediction of the noise says nothing about the image:"
+            f" choose a prediction out of {others}, or a schedule that ends above it, such as cosine"
+        )
+    return None
 
 
 def label(alpha: Array | float, sigma: Array | float) -> Array:

@@ -1,9 +1,11 @@
 """Noise schedules: the paths x_t = alpha(t) x_0 + sigma(t) eps from data (t = 0) to noise (t = 1), in host float64.
 
-Two kinds of path meet at t = 0. `LinearBeta`, `Cosine` and `Tabulated` reach data exactly (sigma(0) = 0, log-SNR
-infinite). `LinearAlphaBar` and `EDM` stop at a smallest noise level sigma(0) > 0, as their sources define them.
-Samplers treat both alike: a grid's last time, t = 0, is taken as data (alpha 1, sigma 0), so the last step returns the
-prediction of x_0 itself.
+Two kinds of path meet at t = 0. `LinearAlphaBar` and `EDM` stop at a smallest noise level sigma(0) > 0, as their
+sources define them; all others reach data exactly (sigma(0) = 0, log-SNR infinite). Samplers treat both alike: a grid's
+last time, t = 0, is taken as data (alpha 1, sigma 0), so the last step returns the prediction of x_0 itself.
+
+Two kinds meet at t = 1 too. `Flow` and `ZeroTerminalSNR` end in pure noise (alpha(1) = 0, log-SNR minus infinity),
+where a prediction of the noise says nothing about the image (`predictions.unsupported`); all others keep a trace of it.
 
 The field's names are traps. "Linear" is linear in beta here as in DDPM (`LinearBeta`); in latent-diffusion's code it is
 linear in sqrt(beta); and a schedule written "x_t ~ N(sqrt(alpha_t) x_0, (1 - alpha_t) I), alpha_t linear" is linear in
@@ -15,11 +17,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from genbench.interfaces.drawing import Array
 
 
 @dataclass(frozen=True)
@@ -79,32 +82,56 @@ class EDM:
         return np.clip(times, 0, 1)
 
 
+@dataclass(frozen=True)
+class Flow:
+    """The straight path x_t = (1 - t) x_0 + t eps, from data to pure noise: rectified flow (Liu et al. 2023, arXiv
+    2209.03003, eq. 1, whose time runs the other way), flow matching with sigma_min = 0 (Lipman et al. 2023).
+    """
+
+    def alpha_sigma(self, t: Array) -> tuple[Array, Array]:
+        """alpha(t) = 1 - t and sigma(t) = t, of t's shape."""
+        return 1 - t, np.array(t, np.float64)
+
+    def t_at(self, log_snr: Array) -> Array:
+        """The time of this log-SNR, in [0, 1]."""
+        times: Array = np.exp(-np.logaddexp(0, np.asarray(log_snr, np.float64) / 2))
+        return times
+
+
 class Discrete(ABC):
     """A variance-preserving path given at T training steps: step k = 0, …, T - 1 is t = (k + 1) / T and t = 0 is data.
 
     Between the steps log(alpha_bar) is linear in t, which keeps the log-SNR strictly decreasing and both directions
-    exact to rounding.
+    exact to rounding. Where the last step is pure noise (alpha_bar = 0), alpha is linear in t on the way to it.
     """
 
     @property
     @abstractmethod
     def alphas_cumprod(self) -> Array:
-        """alpha_bar at the training steps, float64 [T], strictly decreasing in (0, 1)."""
+        """alpha_bar at the training steps, float64 [T], strictly decreasing in [0, 1), above 0 before the last."""
 
     @cached_property
     def _knots(self) -> tuple[Array, Array]:
-        log_alpha_bar = np.concatenate([[0.0], np.log(self.alphas_cumprod)])
-        return np.linspace(0, 1, len(log_alpha_bar)), log_alpha_bar
+        """Times and log(alpha_bar) of data and of all steps that are not pure noise."""
+        alpha_bar = np.concatenate([[1.0], self.alphas_cumprod])
+        count = np.count_nonzero(alpha_bar)
+        return np.linspace(0, 1, len(alpha_bar))[:count], np.log(alpha_bar[:count])
 
     def alpha_sigma(self, t: Array) -> tuple[Array, Array]:
         """alpha(t) = sqrt(alpha_bar) and sigma(t) = sqrt(1 - alpha_bar), of t's shape."""
-        log_alpha_bar = np.interp(t, *self._knots)
-        return np.exp(log_alpha_bar / 2), np.sqrt(np.abs(np.expm1(log_alpha_bar)))
+        times, log_alpha_bar = self._knots
+        values = np.interp(t, times, log_alpha_bar)
+        if times[-1] < 1:
+            with np.errstate(divide="ignore"):
+                values = values + 2 * np.log(np.minimum((1 - t) / (1 - times[-1]), 1))
+        return np.exp(values / 2), np.sqrt(np.abs(np.expm1(values)))
 
     def t_at(self, log_snr: Array) -> Array:
         """The time of this log-SNR, clipped to [0, 1]."""
         times, log_alpha_bar = self._knots
-        return np.interp(np.logaddexp(0, -log_snr), -log_alpha_bar, times)
+        values = -np.logaddexp(0, -log_snr)
+        last = 1 - (1 - times[-1]) * np.exp(np.minimum(values - log_alpha_bar[-1], 0) / 2)
+        return np.where(values < log_alpha_bar[-1], last, np.interp(-values, -log_alpha_bar, times))
 
 
 @dataclass(frozen=True)
@@ -119,18 +146,37 @@ class LinearBeta(Discrete):
     train_steps: int = 1000
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta_min <= self.beta_max < 1:
-            raise ValueError(
-                f"linear_beta needs 0 < beta_min <= beta_max < 1, not beta_min={self.beta_min} and"
-                f" beta_max={self.beta_max}"
-            )
-        _check_train_steps("linear_beta", self.train_steps)
+        _check_betas("linear_beta", self.beta_min, self.beta_max)
+        _check_train_steps("linear_beta", self.train_steps, at_least=1)
 
     @property
     def alphas_cumprod(self) -> Array:
         """alpha_bar_k = prod_{j <= k} (1 - beta_j), float64 [T]."""
         beta = np.linspace(self.beta_min, self.beta_max, self.train_steps)
         return np.cumprod(1 - beta, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class ZeroTerminalSNR(Discrete):
+    """`LinearBeta`, its alpha shifted and scaled so that it keeps its first value and ends at 0: Lin et al. 2023
+    (arXiv 2305.08891, algorithm 1).
+    """
+
+    beta_min: float = 1e-4
+    beta_max: float = 0.02
+    train_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        _check_betas("zero_terminal_snr", self.beta_min, self.beta_max)
+        _check_train_steps("zero_terminal_snr", self.train_steps, at_least=2)
+
+    @property
+    def alphas_cumprod(self) -> Array:
+        """alpha_bar at the training steps, 0 at the last, float64 [T]."""
+        beta = np.linspace(self.beta_min, self.beta_max, self.train_steps)
+        alpha = np.sqrt(np.cumprod(1 - beta, dtype=np.float64))
+        rescaled: Array = (alpha - alpha[-1]) * alpha[0] / (alpha[0] - alpha[-1])
+        return rescaled**2
 
 
 @dataclass(frozen=True)
@@ -151,7 +197,7 @@ class Cosine(Discrete):
             raise ValueError(
                 f"cosine needs offset >= 0 and 0 < max_beta < 1, not offset={self.offset}, max_beta={self.max_beta}"
             )
-        _check_train_steps("cosine", self.train_steps)
+        _check_train_steps("cosine", self.train_steps, at_least=1)
 
     @property
     def alphas_cumprod(self) -> Array:
@@ -163,13 +209,13 @@ class Cosine(Discrete):
 
 @dataclass(frozen=True)
 class Tabulated(Discrete):
-    """The path of a trained checkpoint, from its alphas_cumprod [T], noisier with every step."""
+    """The path of a trained checkpoint, from its alphas_cumprod [T], noisier with every step, perhaps to pure noise."""
 
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.values or not (np.diff([1.0, *self.values, 0.0]) < 0).all():
-            raise ValueError("alphas_cumprod must fall strictly from below 1 to above 0")
+        if not self.values or not (np.diff([1.0, *self.values]) < 0).all() or self.values[-1] < 0:
+            raise ValueError("alphas_cumprod must fall strictly, from below 1 and not below 0")
 
     @property
     def alphas_cumprod(self) -> Array:
@@ -177,6 +223,11 @@ class Tabulated(Discrete):
         return np.asarray(self.values, np.float64)
 
 
-def _check_train_steps(name: str, train_steps: int) -> None:
-    if train_steps < 1:
-        raise ValueError(f"{name} needs train_steps >= 1, not {train_steps}")
+def _check_betas(name: str, beta_min: float, beta_max: float) -> None:
+    if not 0 < beta_min <= beta_max < 1:
+        raise ValueError(f"{name} needs 0 < beta_min <= beta_max < 1, not beta_min={beta_min} and beta_max={beta_max}")
+
+
+def _check_train_steps(name: str, train_steps: int, at_least: int) -> None:
+    if train_steps < at_least:
+        raise ValueError(f"{name} needs train_steps >= {at_least}, not {train_steps}")

@@ -123,13 +123,23 @@ class Grid(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Level:
-    """A noise level of the path: host float64 scalars. log_snr is +inf at data and -inf where alpha is 0."""
+class Level(Protocol):
+    """A noise level of the path: host float64 scalars."""
 
-    alpha: float
-    sigma: float
-    log_snr: float
+    @property
+    def alpha(self) -> float:
+        """What is left of the image; may be 0 at pure noise."""
+        ...
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation of the noise; 0 at data."""
+        ...
+
+    @property
+    def log_snr(self) -> float:
+        """log(alpha^2 / sigma^2): +inf at data, -inf where alpha is 0."""
+        ...
 
 
 class Guidance(Protocol):
@@ -143,12 +153,17 @@ class Guidance(Protocol):
     """Whether `combine` keeps something between the rows of one run, in a tensor that every run clears."""
 
     def reads(self, log_snr: float) -> tuple[str, ...]:
-        """The predictions that are needed at this noise level: known before the run, so that NFE is."""
+        """The predictions that are needed at this noise level, at least one: known before the run, so that NFE is.
+        A single one is used as it is.
+        """
         ...
 
-    def combine(self, predictions: Mapping[str, Tensor], source: Level, target: Level, memory: Tensor | None) -> Tensor:
-        """One prediction of x_0 [B, ...] from those that were read at `source`, for a step to `target`. May work in
-        place on the predictions; writes to `memory` what it remembers.
+    def combine(
+        self, predictions: Mapping[str, Tensor], source: Level, target: Level, fresh: float, memory: Tensor | None
+    ) -> Tensor:
+        """One prediction of x_0 [B, ...] from those, two or more, that were read at `source`, for a step to `target`
+        that adds noise of standard deviation `fresh`. May work in place on the predictions and return one of them;
+        writes to `memory` [B, ...], zeros when a run begins, what it remembers.
         """
         ...
 

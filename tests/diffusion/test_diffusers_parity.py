@@ -6,17 +6,21 @@ diffusers computes in float32 by name; here its modules see a torch and a numpy 
 from __future__ import annotations
 
 import importlib
+import math
 
 import numpy as np
 import pytest
 import torch
 
+from genbench.diffusion.denoiser import Denoiser
 from genbench.diffusion.executor import Trajectory
 from genbench.diffusion.grids import Karras, UniformTime
-from genbench.diffusion.predictions import Prediction
+from genbench.diffusion.predictions import Prediction, label
 from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
-from genbench.diffusion.schedules import EDM, Cosine, LinearBeta, Tabulated
+from genbench.diffusion.schedules import EDM, Cosine, Flow, LinearBeta, Tabulated, ZeroTerminalSNR
 from genbench.drawing.noise import normal
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # theirs
 
 KEYS = torch.tensor([11, 22, 33])
 SHAPE = (2, 4, 4)
@@ -54,7 +58,7 @@ def network(inputs, labels, /):
 
 
 def at(noise_level):
-    return torch.full((len(KEYS),), float(np.log(noise_level) / 4), dtype=torch.float64)
+    return torch.full((len(KEYS),), math.log(noise_level) / 4, dtype=torch.float64)
 
 
 def noise(draw):
@@ -64,13 +68,11 @@ def noise(draw):
 def draw(sampler, schedule, times, prediction=Prediction.epsilon, sigma_data=1.0):
     return Trajectory(
         sampler.table(schedule, times),
-        network,
-        prediction=prediction,
+        {"conditional": Denoiser(network, prediction, sigma_data)},
         shape=SHAPE,
         batch_size=len(KEYS),
         device=torch.device("cpu"),
         dtype=torch.float64,
-        sigma_data=sigma_data,
     ).run(KEYS)
 
 
@@ -150,7 +152,7 @@ def test_ode_solvers(scheduler, sampler, module, name, karras):
         x = peer.step(network(peer.scale_model_input(x, t), at(peer.sigmas[i])), t, x).prev_sample
         calls += 1
     assert_parity(draw(sampler, LinearBeta(), times), x)
-    assert sampler.table(LinearBeta(), times).nfe == calls
+    assert sampler.table(LinearBeta(), times).nfe() == calls
 
 
 def test_edm_euler(scheduler):
@@ -160,3 +162,31 @@ def test_edm_euler(scheduler):
     for i, t in enumerate(peer.timesteps):
         x = peer.step(network(peer.scale_model_input(x, t), at(peer.sigmas[i])), t, x).prev_sample
     assert_parity(draw(Euler(18), EDM(), Karras().times(EDM(), 18), Prediction.edm, 0.5), x)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_ddim_from_pure_noise(scheduler, eta):
+    options = {"timestep_spacing": "trailing", "prediction_type": "v_prediction", "clip_sample": False, **LINEAR}
+    peer = scheduler("ddim", "DDIMScheduler", rescale_betas_zero_snr=True, **options)
+    schedule, times = ZeroTerminalSNR(), UniformTime().times(ZeroTerminalSNR(), 20)
+    np.testing.assert_allclose(schedule.alphas_cumprod, peer.alphas_cumprod.numpy(), rtol=1e-9, atol=1e-15)
+    peer.set_timesteps(20)
+    x = noise(0)
+    for i, t in enumerate(peer.timesteps):
+        alpha, sigma = (c[i] for c in schedule.alpha_sigma(times))
+        labels = torch.full((len(KEYS),), float(label(alpha, sigma)), dtype=torch.float64)
+        x = peer.step(network(x, labels), t, x, eta=eta, variance_noise=noise(i + 1)).prev_sample
+    assert_parity(draw(DDIM(20, eta), schedule, times, Prediction.v), x)
+
+
+def test_flow_matching_euler(scheduler):
+    peer = scheduler("flow_match_euler_discrete", "FlowMatchEulerDiscreteScheduler")
+    times = UniformTime().times(Flow(), 20)
+    peer.set_timesteps(sigmas=times[:-1].tolist())
+    np.testing.assert_allclose(peer.sigmas.numpy(), times, atol=1e-15)
+    x = noise(0)
+    for sigma, t in zip(times, peer.timesteps, strict=False):
+        labels = torch.full((len(KEYS),), float(label(1 - sigma, sigma)), dtype=torch.float64)
+        x0 = network(x / np.hypot(1 - sigma, sigma), labels)
+        x = peer.step((x - x0) / sigma, t, x).prev_sample  # the velocity is eps - x_0
+    assert_parity(draw(Euler(20), Flow(), times, Prediction.x0), x)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from genbench.diffusion.grids import Karras, UniformLogSNR, UniformTime
-from genbench.diffusion.schedules import EDM, Cosine, LinearAlphaBar, LinearBeta
+from genbench.diffusion.schedules import EDM, Cosine, Flow, LinearAlphaBar, LinearBeta, ZeroTerminalSNR
 
-SCHEDULES = [LinearAlphaBar(), LinearBeta(), Cosine(), EDM()]
+TO_PURE_NOISE = [Flow(), ZeroTerminalSNR()]
+SCHEDULES = [LinearAlphaBar(), LinearBeta(), Cosine(), EDM(), *TO_PURE_NOISE]
 
 
 def noise_levels(schedule, times):
@@ -34,9 +35,19 @@ def test_karras_on_edm_is_equation_5():
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 def test_karras_and_log_snr_spacing_hold_on_every_path(schedule):
+    first = 1 if schedule in TO_PURE_NOISE else 0
     for grid, warp in ((Karras(rho=5), lambda level: level ** (1 / 5)), (UniformLogSNR(), np.log)):
-        spacing = np.diff(warp(noise_levels(schedule, grid.times(schedule, 12)[:-1])))
+        spacing = np.diff(warp(noise_levels(schedule, grid.times(schedule, 12)[first:-1])))
         np.testing.assert_allclose(spacing, spacing[0], rtol=1e-8)
+
+
+@pytest.mark.parametrize("grid", [Karras(), UniformLogSNR()], ids=str)
+@pytest.mark.parametrize("schedule", TO_PURE_NOISE, ids=str)
+def test_where_alpha_ends_at_zero_levels_are_spaced_from_the_last_finite_one_on(schedule, grid):
+    for steps in (2, 3, 18):
+        times = grid.times(schedule, steps)
+        assert times[0] == 1
+        assert times[1] == pytest.approx(0.999, abs=1e-12)
 
 
 def test_the_lowest_noise_is_the_first_training_step_or_the_paths_own():

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from genbench.diffusion.denoiser import Denoiser
 from genbench.diffusion.noise_levels import NoiseLevels
 from genbench.diffusion.objective import denoising_loss
 from genbench.diffusion.predictions import Prediction, preconditioning
-from genbench.diffusion.schedules import EDM, Cosine, LinearAlphaBar, LinearBeta
+from genbench.diffusion.schedules import EDM, Cosine, Flow, LinearAlphaBar, LinearBeta, ZeroTerminalSNR
 
-SCHEDULES = [LinearAlphaBar(), LinearBeta(), Cosine(), EDM()]
+SCHEDULES = [LinearAlphaBar(), LinearBeta(), Cosine(), EDM(), Flow(), ZeroTerminalSNR()]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def test_a_network_that_knows_the_image_has_no_loss(schedule, prediction):
         skip, out, scaling = (torch.from_numpy(c) for c in preconditioning(prediction, alpha, ratio * alpha, 0.5))
         return (x0 - skip * inputs / scaling) / out
 
-    assert float(denoising_loss(oracle, x0, schedule, prediction, 0.5)) < 1e-12
+    assert float(denoising_loss(Denoiser(oracle, prediction, 0.5), x0, schedule)) < 1e-12
 
 
 @pytest.mark.parametrize("noise_levels", NoiseLevels)
@@ -45,7 +46,7 @@ def test_targets_of_gaussian_data_have_unit_variance(schedule, prediction, std, 
         assert float(inputs.var()) == pytest.approx(1, abs=0.05)
         return torch.zeros_like(inputs)
 
-    loss = denoising_loss(zero, images(2000, std), schedule, prediction, std, noise_levels)
+    loss = denoising_loss(Denoiser(zero, prediction, std), images(2000, std), schedule, noise_levels)
     assert float(loss) == pytest.approx(1, abs=0.04)
 
 
@@ -56,7 +57,7 @@ def test_lognormal_levels_have_the_moments_of_edm():
         seen.append(4 * labels)
         return inputs
 
-    denoising_loss(record, images(4000), EDM(1e-4, 1e4), Prediction.edm, 0.5, NoiseLevels.lognormal)
+    denoising_loss(Denoiser(record, Prediction.edm, 0.5), images(4000), EDM(1e-4, 1e4), NoiseLevels.lognormal)
     assert float(seen[0].mean()) == pytest.approx(-1.2, abs=0.01)
     assert float(seen[0].std()) == pytest.approx(1.2, abs=0.01)
 
@@ -78,7 +79,7 @@ def test_the_loss_is_reproducible_differentiable_and_passes_conditions_on():
     losses = []
     for label in (offsets, offsets, 2 * offsets):
         torch.manual_seed(1)
-        losses.append(denoising_loss(network, x0, Cosine(), Prediction.v, label=label))
+        losses.append(denoising_loss(Denoiser(network, Prediction.v), x0, Cosine(), label=label))
     assert losses[0].item() == losses[1].item() != losses[2].item()
     losses[0].backward()
     assert weight.grad is not None

@@ -1,12 +1,12 @@
-"""The four parametrisations as one linear map, against their papers' formulas; noise labels; guidance weights."""
+"""The four parametrisations as one linear map, against their papers' formulas; noise labels; pure noise."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from genbench.diffusion.guidance import ClassifierFree, NoGuidance
-from genbench.diffusion.predictions import Prediction, label, preconditioning, target_weights
+from genbench.diffusion.predictions import Prediction, label, preconditioning, target_weights, unsupported
+from genbench.diffusion.schedules import EDM, Cosine, Flow, ZeroTerminalSNR
 
 ANGLE = np.linspace(0.01, np.pi / 2 - 0.01, 7)
 VP = np.cos(ANGLE), np.sin(ANGLE)
@@ -69,21 +69,25 @@ def test_labels_depend_on_the_log_snr_alone_and_are_finite():
     assert (float(label(1.0, 0.0)), float(label(1e-30, 1.0))) == (-5, 5)
 
 
-def test_guidance_acts_inside_its_interval():
-    assert NoGuidance().scale_at(0) == 1
-    assert ClassifierFree().scale_at(-100) == 1.5
-    guidance = ClassifierFree(scale=3, log_snr_min=-2, log_snr_max=2)
-    assert [guidance.scale_at(snr) for snr in (-2.1, -2, 0, 2, 2.1)] == [1, 3, 3, 3, 1]
+@pytest.mark.parametrize("prediction", [Prediction.x0, Prediction.v, Prediction.edm])
+def test_pure_noise_is_predicted_from_as_the_limit_of_ever_more_noise(prediction):
+    angles = np.pi / 2 - np.array([1e-9, 0.0])
+    alpha, sigma = np.cos(angles), np.sin(angles)
+    alpha[-1] = 0
+    for numbers in (
+        *preconditioning(prediction, alpha, sigma, 0.5),
+        *target_weights(prediction, alpha, sigma, 0.5),
+        label(alpha, sigma),
+    ):
+        assert np.isfinite(numbers).all()
+        assert numbers[1] == pytest.approx(numbers[0], abs=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"scale": -1}, "number >= 0"),
-        ({"scale": float("nan")}, "number >= 0"),
-        ({"log_snr_min": 1, "log_snr_max": 1}, "nothing would be guided"),
-    ],
-)
-def test_wrong_guidance_is_refused_in_words(options, words):
-    with pytest.raises(ValueError, match=words):
-        ClassifierFree(**options)
+def test_only_a_prediction_of_the_noise_cannot_start_from_pure_noise():
+    for prediction in Prediction:
+        assert unsupported(prediction, Cosine()) is None
+        assert unsupported(prediction, EDM()) is None
+        for schedule in (Flow(), ZeroTerminalSNR()):
+            reason = unsupported(prediction, schedule)
+            assert (reason is None) == (prediction is not Prediction.epsilon)
+    assert "choose a prediction out of x0, v, edm" in (unsupported(Prediction.epsilon, Flow()) or "")

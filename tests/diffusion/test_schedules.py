@@ -8,15 +8,24 @@ import sys
 import numpy as np
 import pytest
 
-from genbench.diffusion.schedules import EDM, Cosine, LinearAlphaBar, LinearBeta, Tabulated
+from genbench.diffusion.schedules import EDM, Cosine, Flow, LinearAlphaBar, LinearBeta, Tabulated, ZeroTerminalSNR
 
-SCHEDULES = [LinearAlphaBar(), LinearBeta(), Cosine(), EDM(), Tabulated(tuple(np.linspace(0.99, 0.01, 50)))]
+TO_PURE_NOISE = [Flow(), ZeroTerminalSNR(), ZeroTerminalSNR(train_steps=10), Tabulated((0.9, 0.5, 0.0))]
+SCHEDULES = [
+    LinearAlphaBar(),
+    LinearBeta(),
+    Cosine(),
+    EDM(),
+    Tabulated(tuple(np.linspace(0.99, 0.01, 50))),
+    *TO_PURE_NOISE,
+]
 QUARTERS = np.array([0.25, 0.5, 0.75, 1.0])
 
 
 def log_snr(schedule, t):
     alpha, sigma = schedule.alpha_sigma(t)
-    return 2 * np.log(alpha / sigma)
+    with np.errstate(divide="ignore"):
+        return 2 * np.log(alpha / sigma)
 
 
 @pytest.mark.parametrize(
@@ -51,22 +60,49 @@ def test_log_snr_falls_strictly_and_t_at_is_its_inverse(schedule):
     snr = log_snr(schedule, t)
     assert (np.diff(snr) < 0).all()
     np.testing.assert_allclose(schedule.t_at(snr), t, rtol=0, atol=1e-12)
-    inside = np.linspace(snr[-1], snr[1000], 500)
+    inside = np.linspace(max(snr[-1], -20), snr[1000], 500)
     np.testing.assert_allclose(log_snr(schedule, schedule.t_at(inside)), inside, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 def test_t_at_is_clipped_to_the_ends_of_the_path(schedule):
-    np.testing.assert_array_equal(schedule.t_at(np.array([1e3, np.inf, -1e3, -np.inf])), [0, 0, 1, 1])
+    times = schedule.t_at(np.array([1e3, np.inf, -1e3, -np.inf]))
+    np.testing.assert_allclose(times, [0, 0, 1, 1], rtol=0, atol=1e-15)
+    assert ((times >= 0) & (times <= 1)).all()
 
 
 def test_discrete_paths_start_in_data_exactly_and_the_others_at_their_lowest_noise():
     zero = np.zeros(1)
-    for schedule in (LinearBeta(), Cosine()):
+    for schedule in (LinearBeta(), Cosine(), *TO_PURE_NOISE):
         alpha, sigma = schedule.alpha_sigma(zero)
         assert (alpha[0], sigma[0]) == (1, 0)
     assert LinearAlphaBar(first=0.99).alpha_sigma(zero)[1][0] == pytest.approx(0.1)
     assert EDM(sigma_min=0.01).alpha_sigma(zero)[1][0] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("schedule", TO_PURE_NOISE, ids=str)
+def test_some_paths_end_in_pure_noise_exactly(schedule):
+    alpha, sigma = schedule.alpha_sigma(np.ones(1))
+    assert (alpha[0], sigma[0]) == (0, 1)
+    np.testing.assert_allclose(schedule.t_at(log_snr(schedule, np.array([1 - 1e-12, 1.0]))), [1 - 1e-12, 1], rtol=1e-15)
+
+
+def test_flow_is_the_straight_path():
+    t = np.linspace(0, 1, 5)
+    np.testing.assert_array_equal(Flow().alpha_sigma(t), [1 - t, t])
+
+
+def test_zero_terminal_snr_is_algorithm_1():
+    t = np.arange(1, 1001) / 1000
+    before, after = LinearBeta().alpha_sigma(t)[0], ZeroTerminalSNR().alpha_sigma(t)[0]
+    expected = (before - before[-1]) * before[0] / (before[0] - before[-1])
+    np.testing.assert_allclose(after, expected, rtol=1e-12, atol=1e-15)
+    assert after[0] == pytest.approx(before[0], rel=1e-15)
+
+
+def test_between_the_last_two_training_steps_alpha_falls_straight_to_zero():
+    alpha, _ = ZeroTerminalSNR().alpha_sigma(np.array([0.999, 0.99925, 0.9995, 1.0]))
+    np.testing.assert_allclose(alpha / alpha[0], [1, 0.75, 0.5, 0], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +111,13 @@ def test_discrete_paths_start_in_data_exactly_and_the_others_at_their_lowest_noi
         (lambda: LinearAlphaBar(first=1.0), "first < 1"),
         (lambda: LinearBeta(beta_min=0.5, beta_max=0.1), "beta_min <= beta_max"),
         (lambda: LinearBeta(train_steps=0), "train_steps >= 1"),
+        (lambda: ZeroTerminalSNR(beta_max=1.0), "zero_terminal_snr needs 0 < beta_min"),
+        (lambda: ZeroTerminalSNR(train_steps=1), "train_steps >= 2"),
         (lambda: Cosine(max_beta=1.0), "max_beta < 1"),
         (lambda: EDM(sigma_min=0), "0 < sigma_min"),
         (lambda: EDM(rho=0), "rho > 0"),
         (lambda: Tabulated((0.5, 0.5)), "fall strictly"),
+        (lambda: Tabulated((0.5, -0.1)), "not below 0"),
     ],
 )
 def test_wrong_values_are_refused_in_words(make, words):
@@ -87,7 +126,6 @@ def test_wrong_values_are_refused_in_words(make, words):
 
 
 def test_values_import_no_torch():
-    diffusion = ["schedules", "grids", "guidance", "predictions", "noise_levels", "tables", "solvers"]
-    names = [*(f"diffusion.{name}" for name in diffusion), "samplers.diffusion", "samplers.one_shot", "samplers.raster"]
-    code = f"import sys, {', '.join('genbench.' + name for name in names)}; sys.exit('torch' in sys.modules)"
+    names = ["schedules", "grids", "guidance", "predictions", "noise_levels", "tables", "samplers"]
+    code = f"import sys, {', '.join('genbench.diffusion.' + name for name in names)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
