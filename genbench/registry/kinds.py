@@ -47,7 +47,7 @@ KINDS: Mapping[str, Kind] = _table(
     Kind("dataset", "genbench.interfaces.data:Dataset", f"{_SUITES}:DatasetConformance"),
     Kind("features", f"{_MEASURING}:FeatureExtractor", f"{_SUITES}:FeatureExtractorConformance", several=True),
     Kind("metrics", f"{_MEASURING}:Metric", f"{_SUITES}:MetricConformance", several=True),
-    Kind("tracking", "genbench.tracking:Tracker", f"{_SUITES}:TrackerConformance"),
+    Kind("tracking", "genbench.tracking.tracker:Tracker", f"{_SUITES}:TrackerConformance"),
     Kind("report", "genbench.reports.formats:ReportFormat", f"{_SUITES}:ReportConformance", group=False),
 )
 """Every kind by name, in the order in which they are listed."""
