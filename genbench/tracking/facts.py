@@ -24,7 +24,8 @@ REFERENCES = (f"{ROWS}/{HELD_OUT}", f"{ROWS}/{NOISE}")
 
 CONFIG_LEFT_OUT = ("tracking", "results", "place", "sweep")
 """How a run was tracked, stored and launched."""
-KEPT = ("run_id", "family", "status", "quick", "dataset", "images", "reference", "model", "sampler", "task", "values")
+RECORD_LEFT_OUT = ("schema_version", "config", "measures", "rows", "costs", "left_out", "reason")
+"""What is shown elsewhere, or says nothing of which run it is."""
 
 
 def measurements(record: RunRecord) -> dict[str, Measurement]:
@@ -74,13 +75,11 @@ def facts(record: RunRecord, sweep_id: str, axes: Mapping[str, str]) -> dict[str
     nothing of how it was tracked, stored or launched, nor whether it was computed now.
     """
     content = record.to_json()
-    timing = {key: value for key, value in (content["timing"] or {}).items() if key != "sittings"} or None
-    artifacts: dict[str, dict[str, str]] = {}
-    for artifact in record.artifacts:
-        artifacts.setdefault(artifact.kind, {})[artifact.name or artifact.kind] = artifact.id
-    identity = {**{key: content[key] for key in KEPT}, "timing": timing, "artifacts": artifacts, "sweep_id": sweep_id}
     config = {key: value for key, value in content["config"].items() if key not in CONFIG_LEFT_OUT}
-    return {**config, "axes": dict(axes), "record": identity}
+    about = {key: value for key, value in content.items() if key not in RECORD_LEFT_OUT}
+    about["timing"] = {key: value for key, value in (content["timing"] or {}).items() if key != "sittings"}
+    about["artifacts"] = {artifact.key: artifact.id for artifact in record.artifacts}
+    return {**config, "axes": dict(axes), "record": {**about, "sweep_id": sweep_id}}
 
 
 def curves(record: RunRecord, results: Path) -> list[dict[str, Any]]:

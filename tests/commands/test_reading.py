@@ -1,4 +1,4 @@
-"""genbench report, runs, and closed pipes, as a person types them."""
+"""genbench runs, and closed pipes, as a person types them."""
 
 import subprocess
 import sys
@@ -53,46 +53,15 @@ def said(capsys, *arguments):
     return ended.value.code, out, err
 
 
-def test_report_formats(results, capsys):
-    code, out, _ = said(capsys, "report", "--format", "csv")
-    assert code == 0
-    assert [line.split(",")[1] for line in out.splitlines()] == ["run_id", "gan-2", "vae-3"]
-    assert said(capsys, "report", "2026a", "--format", "json")[1].count('"run_id"') == 1
-    assert "incompatible: broke" in said(capsys, "report", "--format", "markdown")[1]
-    assert r"\item" in said(capsys, "report", "--format", "latex")[1]
-    assert "again: genbench report 2026b\n" in said(capsys, "report")[1]
-    assert f"again: genbench report 2026b --results {results}\n" in said(capsys, "report", "--results", str(results))[1]
-
-
-def test_report_into_a_file(results, capsys):
-    assert said(capsys, "report", "--format", "csv", "--output", "t.csv")[0] == 0
-    assert (results.parent / "t.csv").read_text().startswith("schema_version,run_id")
-    said(capsys, "report", "--output", "t.txt")
-    assert "runs without numbers" in (results.parent / "t.txt").read_text()
-    code, _, err = said(capsys, "report", "--output", "no/where.txt")
-    assert (code, err) == (2, "genbench: --output no/where.txt: No such file or directory\n")
-
-
-def test_a_run_that_is_gone_is_left_out_and_said_so(results, capsys):
-    (results / "gan-2" / "result.json").unlink()
-    (results / "vae-3" / "result.json").write_text("{")
-    code, _, err = said(capsys, "report")
-    assert code == 0
-    assert "left out: gan-2 has no record" in err
-    assert "vae-3/result.json: not JSON" in err
-
-
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("report", "2026c"), "no sweep '2026c' in 'results'; did you mean '2026b'?"),
         (("runs", "--sweep", "2062a"), "no sweep '2062a' in 'results'; did you mean '2026a'?"),
         (("runs", "show", "gna-1"), "no run 'gna-1' in 'results'; did you mean 'gan-1'?"),
         (("runs", "delete", "gan"), "'gan' is the start of 2 runs: gan-1, gan-2"),
         (("runs", "--model", "gam"), "unknown model in this store 'gam'. Did you mean 'gan'? Valid: gan, vae"),
         (("runs", "--status", "fialed"), "unknown status 'fialed'. Did you mean 'failed'?"),
         (("runs", "delete", "gan-1"), "delete 1 run? Nobody is there to answer: add --yes"),
-        (("report", "--results", "nowhere"), "no sweep in 'nowhere'; `genbench run` makes one"),
     ],
 )
 def test_mistakes_are_answered_in_a_line(results, capsys, monkeypatch, arguments, expected):

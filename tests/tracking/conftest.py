@@ -11,68 +11,85 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from genbench.interfaces.measurement import MeasureInfo, Measurement
 from genbench.store.records import (
-    ArtifactIds,
+    AT_HELD_OUT,
+    GENERATED,
+    HELD_OUT,
+    ArtifactRecord,
+    ChoiceRecord,
     DatasetRecord,
-    FeaturesRecord,
+    ImagesRecord,
     ModelRecord,
     ProvenanceRecord,
     RunRecord,
-    SamplerRecord,
-    SamplingRecord,
-    Score,
+    Sitting,
+    StageRecord,
     Status,
-    TrainingRecord,
+    TimingRecord,
     write_record,
 )
-from genbench.store.sweeps import Sweep, add_run, read_sweep
+from genbench.store.sweeps import Job, Sweep, plan_sweep, read_sweep, update_job
 
 SWEEP_ID = "20260102-030405-abcd"
-CURVES = [
-    {"stage": "autoencoder", "step": 10, "reconstruction": 0.5},
-    {"stage": "autoencoder", "step": 20, "reconstruction": 0.25},
-    {"stage": "denoiser", "step": 5, "loss": 1.0},
-    {"stage": "denoiser", "step": 10, "loss": 0.75},
-]
+COMMAND = "genbench run -m model=good,bad,worse"
+CURVES = {
+    "autoencoder": [
+        {"stage": "autoencoder", "step": 10, "reconstruction": 0.5},
+        {"stage": "autoencoder", "step": 20, "reconstruction": 0.25},
+    ],
+    "denoiser": [{"stage": "denoiser", "step": 5, "loss": 1.0}, {"stage": "denoiser", "step": 10, "loss": 0.75}],
+}
+MEASURES = (
+    MeasureInfo(name="kid", heading="KID", kind="both", direction="lower"),
+    MeasureInfo(name="recall", heading="recall", kind="diversity", direction="higher"),
+    MeasureInfo(name="vendi_score", heading="Vendi", kind="diversity", direction="higher", ranks=False),
+    MeasureInfo(name="images_per_second", heading="images/s", kind="cost", direction="higher"),
+    MeasureInfo(name="latency_ms_p90", heading="latency p90", kind="cost", direction="lower"),
+    MeasureInfo(name="nfe", heading="NFE", kind="cost", ranks=False),
+)
 
 
-def score(value: float, error: float | None, direction: Any) -> Score:
-    return Score(
-        value=value, standard_error=error, estimand="e", n=300, direction=direction, reason=None if error else "unknown"
+def measurement(value: float | None, error: float | None = None, direction: Any = None, **rest: Any) -> Measurement:
+    return Measurement(
+        value=value, standard_error=error, estimand="e", n=300, direction=direction, reason="made up", **rest
     )
 
 
-def scores(shift: float) -> dict[str, Score]:
+def scores(shift: float) -> dict[str, Measurement]:
     return {
-        "pixels/kid": score(0.25 + shift, 0.125, "lower"),
-        "pixels/recall": score(0.5 + shift, None, "higher"),
-        "pixels/vendi_score": score(7.0 + shift, 0.5, "higher"),
+        "pixels/kid": measurement(0.25 + shift, 0.125, "lower", standard_error_given_reference=0.0625),
+        "pixels/recall": measurement(0.5 + shift, None, "higher", interval=(0.25, 0.75, 0.95)),
+        "pixels/vendi_score": measurement(7.0 + shift, 0.5, "higher"),
+        "pixels/coverage": measurement(None),
     }
 
 
 def build(name: str, status: Status, seed: int) -> RunRecord:
-    done = status is Status.DONE
-    clock = SamplingRecord(
-        num_samples=300,
+    """A run of a trained model, with all that a run may have if it is done."""
+    done = status == Status.DONE
+    costs = {
+        "images_per_second": measurement(1000.0, 8.0, "higher", marks=("contended",)),
+        "latency_ms_p90": measurement(3.0, None, "lower"),
+        "nfe": measurement(4.0),
+        "training_seconds": measurement(40.0),
+    }
+    timing = TimingRecord(
+        id="t",
+        family="f",
         batch_size=100,
-        images_per_second=1000.0,
-        images_per_second_error=8.0,
-        latency_ms_p50=2.0,
-        latency_ms_p90=3.0,
-        nfe=4.0,
-        sequential_depth=5,
-        calls={"network": 4},
-        flops_per_image=1e6,
-        peak_memory_bytes=1000,
-        prepare_seconds=0.1,
-        draw_seconds=0.3,
         dtype="float32",
-        threads=1,
         device="a processor",
-        contended=False,
-        load=0.0,
-        reused=False,
+        threads=1,
+        fast=False,
+        sittings=(Sitting(utc="2026-01-02T03:04:05Z", measurements=costs, load=0.0),),
     )
+    rows = {
+        GENERATED: scores(0.0),
+        AT_HELD_OUT: scores(0.5),
+        HELD_OUT: scores(1.0),
+        "before pasting": scores(2.0),
+    }
     return RunRecord(
         run_id=f"{name}-digits-s{seed}-1a2b3c4d",
         status=status,
@@ -84,37 +101,54 @@ def build(name: str, status: Status, seed: int) -> RunRecord:
             "seed": seed,
             "tracking": {"name": "none"},
             "results": "somewhere/else",
+            "place": {"sweep": SWEEP_ID, "number": 3},
         },
-        dataset=DatasetRecord(name="digits", fingerprint="d", splits={"train": 1500}, reference_split="train"),
+        dataset=DatasetRecord(name="digits", fingerprint="d", splits={"train": 1500}),
         model=ModelRecord(
             name=name,
             plugin=name,
             plugin_version="1",
-            id=f"model-{name}" if done else None,
-            parameters=99 if done else None,
+            stages=tuple(StageRecord(name=stage, id=f"{stage}-{name}") for stage in CURVES),
         ),
-        sampler=SamplerRecord(name="one_shot"),
-        features=(FeaturesRecord(name="pixels", fingerprint="p"),) if done else (),
-        metrics=scores(0.0) if done else {},
-        metrics_at_floor=scores(0.5) if done else {},
-        references={"held_out": scores(1.0)} if done else {},
-        training=TrainingRecord(seconds=40.0, steps=30, images=1920, reused=False) if done else None,
-        sampling=clock if done else None,
-        artifacts=ArtifactIds(model=f"model-{name}", samples="s", timing="t") if done else None,
+        sampler=ChoiceRecord(name="one_shot"),
+        task=ChoiceRecord(name="unconditional"),
+        images=ImagesRecord(id="s", first=0, count=300, name=f"images of {name}") if done else None,
+        measures={info.name: info for info in MEASURES} if done else {},
+        rows=rows if done else {},
+        costs=costs if done else {},
+        timing=timing if done else None,
+        artifacts=(
+            *(ArtifactRecord(kind="stages", id=f"{stage}-{name}", name=stage, reused=False) for stage in CURVES),
+            ArtifactRecord(kind="samples", id="s", reused=False),
+        ),
         provenance=ProvenanceRecord(
             git_commit="c0ffee",
             versions={"torch": "2"},
             hardware={"cpu": "a processor"},
             seeds={"training": seed, "sampling": seed},
-            command="genbench run -m model=good,bad,worse",
+            command=COMMAND,
             utc="2026-01-02T03:04:05Z",
         ),
     )
 
 
+def build_given() -> RunRecord:
+    """Images that nobody drew here: no model, no sampler, no timing."""
+    return RunRecord(
+        run_id="a-folder-1a2b3c4d",
+        status=Status.DONE,
+        family="family of a folder",
+        config={},
+        images=ImagesRecord(id="i", first=0, count=300, name="a folder"),
+        measures={info.name: info for info in MEASURES},
+        rows={GENERATED: scores(3.0)},
+        provenance=ProvenanceRecord(git_commit=None, versions={}, hardware={}, seeds={}, command="", utc=""),
+    )
+
+
 @dataclass(frozen=True)
 class Kept:
-    """A results folder with one sweep of three runs: done, failed, diverged."""
+    """A results folder with one sweep of four runs: done, failed, diverged, and one of given images."""
 
     results: Path
     sweep: Sweep
@@ -124,16 +158,21 @@ class Kept:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     results = tmp_path_factory.mktemp("kept") / "results"
-    records = (build("good", Status.DONE, 0), build("bad", Status.FAILED, 1), build("worse", Status.DIVERGED, 2))
-    for record in records:
-        folder = results / record.run_id
-        folder.mkdir(parents=True)
-        write_record(folder / "result.json", record)
-        add_run(results, SWEEP_ID, "genbench run -m model=good,bad,worse", record.run_id)
+    trained = (build("good", Status.DONE, 0), build("bad", Status.FAILED, 1), build("worse", Status.DIVERGED, 2))
+    records = (*trained, build_given())
+    jobs = [
+        Job(number=i, axes={"model": record.model.name} if record.model else {}) for i, record in enumerate(records)
+    ]
+    plan_sweep(results, SWEEP_ID, COMMAND, jobs)
+    for i, record in enumerate(records):
+        (results / record.run_id).mkdir()
+        write_record(results / record.run_id / "result.json", record)
+        update_job(results, SWEEP_ID, i, state="done", run_id=record.run_id)
     Image.new("RGB", (24, 16), "red").save(results / records[0].run_id / "samples.png")
-    training = results / "artifacts" / "models" / "model-good" / "training.json"
-    training.parent.mkdir(parents=True)
-    training.write_text(json.dumps({"seconds": 40.0, "steps": 30, "images": 1920, "curves": CURVES}))
+    for stage, curves in CURVES.items():
+        training = results / "artifacts" / "stages" / f"{stage}-good" / "training.json"
+        training.parent.mkdir(parents=True)
+        training.write_text(json.dumps({"seconds": 40.0, "steps": 30, "images": 1920, "curves": curves}))
     sweep = read_sweep(results, SWEEP_ID)
     assert sweep is not None
     return Kept(results, sweep, records)

@@ -11,11 +11,10 @@ import pytest
 
 from genbench.cli import main
 from genbench.config.tracking import compose_tracking, tracking_again
-from genbench.registry.entries import NoOptions
 from genbench.store.records import Status, read_record
-from genbench.tracking import safely
 from genbench.tracking.none import NoTracker
 from genbench.tracking.options import Mode, WandbOptions
+from genbench.tracking.tracker import safely
 
 
 def track(*words: str) -> Any:
@@ -35,9 +34,15 @@ def test_a_finished_sweep_is_mirrored_afterwards(
     before = files(kept.results)
     options = ("tracking=wandb", "tracking.project=later", f"tracking.directory={tmp_path}")
     assert track("20260102", *options, "--results", str(kept.results)) == 0
-    assert "3 runs mirrored" in capsys.readouterr().out
+    assert "4 runs mirrored" in capsys.readouterr().out
     runs = offline_runs(tmp_path)
-    assert {run.run.job_type for run in runs.values()} == {"good", "bad", "worse", "sweep"}
+    assert {run.run.job_type for run in runs.values()} == {"good", "bad", "worse", "a folder", "sweep"}
+    assert {run.config["axes"].get("model") for run in runs.values() if run.run.job_type != "sweep"} == {
+        "good",
+        "bad",
+        "worse",
+        None,
+    }
     assert {run.run.project for run in runs.values()} == {"later"}
     assert files(kept.results) == before
 
@@ -67,7 +72,7 @@ def test_a_run_that_cannot_be_mirrored_is_told_and_the_others_go_on(
 ) -> None:
     seen: list[str] = []
 
-    def mirror(self: NoTracker, record: Any, results: Path, sweep_id: str) -> None:
+    def mirror(self: NoTracker, record: Any, results: Path, sweep_id: str, axes: Any) -> None:
         seen.append(record.run_id)
         if len(seen) == 1:
             raise ConnectionError("the line is dead")
@@ -115,12 +120,12 @@ def test_a_sweep_survives_its_tracker_and_is_tracked_when_asked_again(
     runs = {run.run.job_type: run for run in offline_runs(tmp_path / "results").values()}
     assert set(runs) == {"gan", "sweep"}
     assert runs["gan"].run.run_group == runs["sweep"].run.run_group
-    assert runs["gan"].summary["metrics/pixels/kid"] == read_record(path).metrics["pixels/kid"].value
+    assert runs["gan"].summary["rows/generated/pixels/kid"] == read_record(path).rows["generated"]["pixels/kid"].value
 
 
 def test_no_tracker_makes_nothing(kept: Any) -> None:
     before = files(kept.results)
-    tracker = NoTracker(NoOptions())
+    tracker = NoTracker()
     for record in kept.records:
         tracker.mirror(record, kept.results, kept.sweep.sweep_id)
     tracker.finish_sweep(kept.sweep, kept.records, kept.results)
@@ -139,7 +144,7 @@ def test_choosing_a_tracker_imports_no_wandb() -> None:
     import subprocess
 
     code = (
-        "import sys; from genbench.config.tracking import compose_tracking; from genbench.running.plan import Choice\n"
+        "import sys; from genbench.config.tracking import compose_tracking\n"
         "compose_tracking(['tracking=wandb']).build(); assert 'wandb' not in sys.modules and 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

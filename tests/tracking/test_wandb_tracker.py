@@ -7,24 +7,22 @@ import json
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from genbench.running.benchmark import benchmark
-from genbench.running.plan import Plan
-from genbench.tracking import TrackerUnavailableError
+from genbench.store.records import Made
 from genbench.tracking.options import Mode, WandbOptions
+from genbench.tracking.tracker import TrackerUnavailableError
 from genbench.tracking.wandb import WandbTracker, wandb_id
 
 pytest.importorskip("wandb")
 
-GOOD, BAD, WORSE, SWEEP = (
-    f"{name}-20260102-030405-abcd"
-    for name in ("good-digits-s0-1a2b3c4d", "bad-digits-s1-1a2b3c4d", "worse-digits-s2-1a2b3c4d", "sweep")
-)
+NAMES = "good-digits-s0-1a2b3c4d", "bad-digits-s1-1a2b3c4d", "worse-digits-s2-1a2b3c4d", "a-folder-1a2b3c4d", "sweep"
+GOOD, BAD, WORSE, FOLDER, SWEEP = (f"{name}-20260102-030405-abcd" for name in NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,7 @@ def runs(kept: Any, offline_runs: Callable[[Path], dict[str, Any]]) -> dict[str,
     """The made-up sweep mirrored twice: the second time replaces the first."""
     tracker = WandbTracker(WandbOptions(project="trial", tags=["mine", "good"]))
     for _ in range(2):
-        tracker.mirror(kept.records[0], kept.results, kept.sweep.sweep_id)
+        tracker.mirror(kept.records[0], kept.results, kept.sweep.sweep_id, {"model": "good"})
     for record in kept.records[1:]:
         tracker.mirror(record, kept.results, kept.sweep.sweep_id)
     tracker.finish_sweep(kept.sweep, kept.records, kept.results)
@@ -40,18 +38,19 @@ def runs(kept: Any, offline_runs: Callable[[Path], dict[str, Any]]) -> dict[str,
 
 
 def test_a_run_of_the_sweep_is_a_run_of_the_group(runs: dict[str, Any]) -> None:
-    assert set(runs) == {GOOD, BAD, WORSE, SWEEP}
+    assert set(runs) == {GOOD, BAD, WORSE, FOLDER, SWEEP}
     found = runs[GOOD].run
     assert (found.project, found.run_group, found.job_type) == ("trial", "20260102-030405-abcd", "good")
     assert found.display_name == "good-digits-s0-1a2b3c4d"
-    assert list(found.tags) == ["good", "digits", "one_shot", "done", "quick", "mine"]
+    assert list(found.tags) == ["good", "digits", "one_shot", "unconditional", "done", "quick", "mine"]
 
 
 def test_the_config_says_what_was_run_and_not_how_it_was_kept(runs: dict[str, Any]) -> None:
     config = runs[GOOD].config
     assert config["model"] == {"name": "good", "width": 3}
     assert config["seed"] == 0
-    assert not {"tracking", "results"} & set(config)
+    assert config["axes"] == {"model": "good"}
+    assert not {"tracking", "results", "place"} & set(config)
     record = config["record"]
     assert (record["run_id"], record["family"], record["status"]) == (
         "good-digits-s0-1a2b3c4d",
@@ -59,7 +58,25 @@ def test_the_config_says_what_was_run_and_not_how_it_was_kept(runs: dict[str, An
         "done",
     )
     assert record["provenance"]["git_commit"] == "c0ffee"
-    assert record["artifacts"]["model"] == "model-good"
+    assert record["artifacts"] == {
+        "stages/autoencoder": "autoencoder-good",
+        "stages/denoiser": "denoiser-good",
+        "samples": "s",
+    }
+    assert record["timing"]["family"] == "f"
+    assert "sittings" not in record["timing"]
+
+
+def test_images_that_were_given_are_a_run_too(runs: dict[str, Any]) -> None:
+    run = runs[FOLDER]
+    assert (run.run.job_type, list(run.run.tags), run.exit_code) == (
+        "a folder",
+        ["a folder", "done", "mine", "good"],
+        0,
+    )
+    assert run.config["record"]["model"] is None
+    assert run.summary["rows/generated/pixels/kid"] == 3.25
+    assert not [name for name in run.summary if name.startswith(("costs/", "curves/"))]
 
 
 def test_each_stage_has_its_curves_against_its_own_steps(runs: dict[str, Any]) -> None:
@@ -73,38 +90,51 @@ def test_each_stage_has_its_curves_against_its_own_steps(runs: dict[str, Any]) -
         assert run.metrics[f"curves/{stage}/*"].step_metric == f"curves/{stage}/step"
 
 
-def test_numbers_standard_errors_and_timing_are_logged_and_summarised_plainly(runs: dict[str, Any]) -> None:
+def test_numbers_errors_and_costs_are_logged_and_summarised_plainly(runs: dict[str, Any]) -> None:
     run = runs[GOOD]
     expected = {
-        "metrics/pixels/kid": 0.25,
-        "standard_errors/metrics/pixels/kid": 0.125,
-        "metrics/pixels/recall": 0.5,
-        "metrics_at_floor/pixels/recall": 1.0,
-        "references/held_out/pixels/kid": 1.25,
-        "sampling/images_per_second": 1000,
-        "standard_errors/sampling/images_per_second": 8,
-        "sampling/latency_ms_p50": 2,
-        "sampling/nfe": 4,
-        "training/seconds": 40,
-        "model/parameters": 99,
+        "rows/generated/pixels/kid": 0.25,
+        "standard_errors/rows/generated/pixels/kid": 0.125,
+        "standard_errors_given_reference/rows/generated/pixels/kid": 0.0625,
+        "rows/generated/pixels/recall": 0.5,
+        "intervals/rows/generated/pixels/recall/low": 0.25,
+        "intervals/rows/generated/pixels/recall/high": 0.75,
+        "intervals/rows/generated/pixels/recall/level": 0.95,
+        "rows/generated_at_held_out/pixels/recall": 1.0,
+        "rows/held_out/pixels/kid": 1.25,
+        "rows/before_pasting/pixels/kid": 2.25,
+        "costs/images_per_second": 1000,
+        "standard_errors/costs/images_per_second": 8,
+        "costs/latency_ms_p90": 3,
+        "costs/nfe": 4,
+        "costs/training_seconds": 40,
     }
-    (row,) = run.rows("metrics/pixels/kid")
+    (row,) = run.rows("rows/generated/pixels/kid")
     assert {key: row[key] for key in expected} == expected
     assert {key: run.summary[key] for key in expected} == expected
-    assert "standard_errors/metrics/pixels/recall" not in row
+    assert "standard_errors/rows/generated/pixels/recall" not in row
+    assert "rows/generated/pixels/coverage" not in row, "what could not be measured is no number"
     assert run.summary["status"] == "done"
+
+
+def test_marks_stand_in_the_summary(runs: dict[str, Any]) -> None:
+    marks = {name: value for name, value in runs[GOOD].summary.items() if name.startswith("marks/")}
+    assert marks == {"marks/costs/images_per_second": "contended"}
 
 
 def test_directions_are_defined(runs: dict[str, Any]) -> None:
     metrics = runs[GOOD].metrics
-    for name in ("metrics/pixels/kid", "metrics_at_floor/pixels/kid", "sampling/latency_ms_p90"):
+    for name in ("rows/generated/pixels/kid", "rows/generated_at_held_out/pixels/kid", "costs/latency_ms_p90"):
         assert metrics[name].summary.min, name
         assert not metrics[name].summary.max, name
-    for name in ("metrics/pixels/recall", "sampling/images_per_second"):
+    for name in ("rows/generated/pixels/recall", "costs/images_per_second"):
         assert metrics[name].summary.max, name
         assert not metrics[name].summary.min, name
-    assert "metrics/pixels/vendi_score" not in metrics, "more variety alone is not better"
+    assert "rows/generated/pixels/vendi_score" not in metrics, "more variety alone is not better"
     assert metrics["standard_errors/*"].options.hidden
+    assert metrics["rows/held_out/*"].options.hidden
+    assert metrics["rows/held_out/pixels/kid"].options.hidden
+    assert not metrics["rows/generated/pixels/kid"].options.hidden
 
 
 def test_the_sample_grid_is_an_image(runs: dict[str, Any]) -> None:
@@ -130,19 +160,23 @@ def test_the_sweep_is_one_table(runs: dict[str, Any]) -> None:
     run = runs[SWEEP]
     assert (run.run.job_type, run.run.run_group) == ("sweep", "20260102-030405-abcd")
     assert run.config["command"] == "genbench run -m model=good,bad,worse"
+    assert run.config["axes"] == [{"model": ["good", "bad", "worse"]}]
     assert {key: run.summary[key] for key in ("runs", "done", "failed", "diverged")} == {
-        "runs": 3,
-        "done": 1,
+        "runs": 4,
+        "done": 2,
         "failed": 1,
         "diverged": 1,
     }
     (logged,) = run.rows("sweep/path")
     content = json.loads((run.folder / "files" / logged["sweep/path"]).read_text())
     rows = [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
-    assert [row["status"] for row in rows] == ["done", "failed", "diverged"]
-    assert [row["metrics/pixels/kid"] for row in rows] == [0.25, None, None]
-    assert [row["standard_errors/metrics/pixels/kid"] for row in rows] == [0.125, None, None]
+    assert [row["status"] for row in rows] == ["done", "failed", "diverged", "done"]
+    assert [row["model"] for row in rows] == ["good", "bad", "worse", "a folder"]
+    assert [row["axes/model"] for row in rows] == ["good", "bad", "worse", None]
+    assert [row["rows/generated/pixels/kid"] for row in rows] == [0.25, None, None, 3.25]
+    assert [row["standard_errors/rows/generated/pixels/kid"] for row in rows] == [0.125, None, None, 0.125]
     assert rows[1]["reason"] == "RuntimeError: the bad broke"
+    assert not any("held_out/" in column and "generated" not in column for column in content["columns"])
 
 
 def test_the_official_reader_agrees(runs: dict[str, Any]) -> None:
@@ -155,18 +189,16 @@ def test_the_official_reader_agrees(runs: dict[str, Any]) -> None:
 
 
 def test_a_cached_run_appears_like_a_fresh_one(
-    toy_plan: Plan, tmp_path: Path, offline_runs: Callable[[Path], dict[str, Any]]
+    kept: Any, tmp_path: Path, offline_runs: Callable[[Path], dict[str, Any]]
 ) -> None:
+    record = kept.records[0]
+    made = Made(parts={}, versions={}, hardware={}, threads=1, processes=1, utc="", command="", seconds=1.0)
+    cached = replace(record, artifacts=tuple(replace(each, reused=True, made=made) for each in record.artifacts))
     tracker = WandbTracker(WandbOptions(directory=str(tmp_path / "board")))
-    for sweep_id in ("first", "second"):
-        outcome = benchmark(toy_plan, "")
-        tracker.mirror(outcome.record, toy_plan.results, sweep_id)
-    assert outcome.reused
+    tracker.mirror(record, kept.results, "first")
+    tracker.mirror(cached, kept.results, "second")
     first, second = offline_runs(tmp_path / "board").values()
-    assert {first.run.run_id, second.run.run_id} == {
-        f"{outcome.record.run_id}-first",
-        f"{outcome.record.run_id}-second",
-    }
+    assert {first.run.run_id, second.run.run_id} == {f"{record.run_id}-first", f"{record.run_id}-second"}
     assert (first.run.run_group, second.run.run_group) == ("first", "second")
 
     def content(run: Any) -> Any:
@@ -176,8 +208,7 @@ def test_a_cached_run_appears_like_a_fresh_one(
         return run.run.job_type, list(run.run.tags), run.config["record"], history, summary, sorted(run.metrics)
 
     assert content(first) == content(second)
-    assert len(first.rows("curves/toy/step")) == 12
-    assert not (toy_plan.results / "wandb").exists()
+    assert len(first.rows("curves/denoiser/step")) == 2
 
 
 def test_it_is_silent(kept: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
