@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -11,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genbench.images import to_unit_range
-from genbench.interfaces.measuring import FeatureExtractor, Features
-from genbench.registry.entries import NoOptions
+from genbench.interfaces.measuring import FeatureExtractor
 
 WEIGHTS = Path(__file__).with_name("digits.safetensors")
 WEIGHTS_SHA256 = "61f700f8bc1163afcdc753c57ecd0fc7301b7b725f81ae126852fe1c5b7570ec"
@@ -63,17 +63,29 @@ class Digits(FeatureExtractor):
     """
 
     name = "digits"
+    outputs = ("features", "logits")
     domain = "digits"
-    fingerprint = f"digits: weights sha256 {WEIGHTS_SHA256}, BT.601 grey, antialiased bilinear to 8x8, [-1, 1], float32"
 
-    def __init__(self, options: NoOptions) -> None:
+    def __init__(self, options: object = None) -> None:
+        self.device = torch.device("cpu")
         self.network = DigitsClassifier().eval()
         self.network.load_state_dict(read_weights(WEIGHTS, WEIGHTS_SHA256))
 
+    @classmethod
+    def fingerprint(cls, options: object = None) -> str:
+        """The SHA-256 that the weights were checked against."""
+        return WEIGHTS_SHA256
+
+    def to(self, device: torch.device) -> None:
+        """Move the classifier there."""
+        self.device = device
+        self.network.to(device)
+
     @torch.no_grad()
-    def extract(self, images: Tensor) -> Features:
-        """For uint8 images [N, C, H, W], C = 1 or 3."""
-        return Features(*self.network(to_grey_8x8(images)))
+    def extract(self, images: Tensor) -> Mapping[str, Tensor]:
+        """ "features" [N, 64] and "logits" [N, 10] of uint8 images [N, C, H, W], C = 1 or 3."""
+        features, logits = self.network(to_grey_8x8(images.to(self.device)))
+        return {"features": features.cpu(), "logits": logits.cpu()}
 
 
 def to_grey_8x8(images: Tensor) -> Tensor:
@@ -97,10 +109,10 @@ def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
             f"{path} is missing. Reinstall genbench, or make it: python -m genbench.features.digits_training"
         )
     content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
         raise WeightsError(
-            f"{path} is damaged or was replaced: its SHA-256 is {found}, expected {sha256}. Reinstall genbench; or, if"
+            f"{path} is damaged or was replaced: its SHA-256 is {actual}, expected {sha256}. Reinstall genbench; or, if"
             " you retrained the classifier, put the new value into WEIGHTS_SHA256."
         )
     return load_safetensors(content)

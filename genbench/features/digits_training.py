@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from genbench.data.digits import load
 from genbench.features.digits import WEIGHTS, DigitsClassifier, to_grey_8x8
-from genbench.interfaces.data import Split
+from genbench.interfaces.data import ImageSet
 from genbench.registry.entries import NoOptions
 
 SEED = 0
@@ -44,18 +44,17 @@ def _uniform(n: int) -> Tensor:
     return 2 * torch.rand(n) - 1
 
 
-def fit(train: Split) -> DigitsClassifier:
+def fit(train: ImageSet) -> DigitsClassifier:
     """The classifier, trained with AdamW and a one-cycle learning rate, in evaluation mode."""
-    assert train.labels is not None
     torch.manual_seed(SEED)
-    images, network = to_grey_8x8(train.images), DigitsClassifier().train()
+    images, labels, network = to_grey_8x8(train.read(0, len(train))), _labels(train), DigitsClassifier().train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
     steps = EPOCHS * -(-len(train) // BATCH_SIZE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     for _ in range(EPOCHS):
         for indices in torch.split(torch.randperm(len(train)), BATCH_SIZE):
             _, logits = network(augment(images[indices]))
-            loss = F.cross_entropy(logits, train.labels[indices])
+            loss = F.cross_entropy(logits, labels[indices])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -64,11 +63,16 @@ def fit(train: Split) -> DigitsClassifier:
 
 
 @torch.no_grad()
-def accuracy(network: DigitsClassifier, split: Split) -> float:
+def accuracy(network: DigitsClassifier, split: ImageSet) -> float:
     """The fraction of images in the split whose largest logit is their label."""
-    assert split.labels is not None
-    _, logits = network(to_grey_8x8(split.images))
-    return float((logits.argmax(1) == split.labels).double().mean())
+    _, logits = network(to_grey_8x8(split.read(0, len(split))))
+    return float((logits.argmax(1) == _labels(split)).double().mean())
+
+
+def _labels(split: ImageSet) -> Tensor:
+    labels = split.columns["label"]
+    assert isinstance(labels, Tensor)
+    return labels
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 from collections.abc import Mapping
@@ -13,10 +12,10 @@ from torch import Tensor
 from torch.hub import load_state_dict_from_url
 
 from genbench.features.options import InceptionOptions
-from genbench.interfaces.measuring import FeatureExtractor, Features
+from genbench.interfaces.measuring import FeatureExtractor
+from genbench.registry.files import file_digest
 
 try:
-    import torch_fidelity
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 except ImportError as error:
     raise ImportError("features=inception needs torch-fidelity: pip install 'genbench[inception]'") from error
@@ -24,7 +23,7 @@ except ImportError as error:
 GIVE_A_PATH = f"Give a copy of it by path, features.inception.weights=PATH: {URL_INCEPTION_V3}"
 
 
-class InceptionWeightsError(RuntimeError):
+class InceptionWeightsError(ValueError):
     """The weights could not be downloaded, found, read, or do not fit the network."""
 
 
@@ -38,19 +37,31 @@ class Inception(FeatureExtractor):
     """
 
     name = "inception"
+    outputs = ("features", "logits")
 
-    def __init__(self, options: InceptionOptions) -> None:
-        state = read_weights(options.weights) if options.weights else download_weights()
-        self.device = torch.device(options.device)
-        self.network = build(state).to(self.device)
-        self.fingerprint = (
-            f"inception: torch-fidelity {torch_fidelity.__version__}, weights sha256 {state_sha256(state)},"
-            " TensorFlow 1 bilinear to 299x299, grey repeated to RGB, [-1, 127/128], float32"
-        )
+    def __init__(self, options: InceptionOptions | None = None) -> None:
+        options = options or InceptionOptions()
+        self.device = torch.device("cpu")
+        self.network = build(read_weights(options.weights) if options.weights else download_weights())
+
+    @classmethod
+    def fingerprint(cls, options: InceptionOptions) -> str:
+        """The SHA-256 of the file of weights. Raises InceptionWeightsError as the constructor does."""
+        if options.weights:
+            return file_digest(_existing(options.weights))
+        downloaded = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
+        if not downloaded.is_file():
+            download_weights()
+        return file_digest(downloaded)
+
+    def to(self, device: torch.device) -> None:
+        """Move the network there."""
+        self.device = device
+        self.network.to(device)
 
     @torch.no_grad()
-    def extract(self, images: Tensor) -> Features:
-        """For uint8 images [N, C, H, W], C = 1 or 3."""
+    def extract(self, images: Tensor) -> Mapping[str, Tensor]:
+        """ "features" [N, 2048] and "logits" [N, 1008] of uint8 images [N, C, H, W], C = 1 or 3."""
         if images.shape[1] not in (1, 3):
             raise ValueError(
                 f"features=inception sees grey or RGB images, not {images.shape[1]} channels; try features=pixels"
@@ -59,7 +70,7 @@ class Inception(FeatureExtractor):
         # TF32 would cost three digits, and make numbers depend on the kind of GPU.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             features, logits = self.network(rgb)
-        return Features(features.cpu(), logits.cpu())
+        return {"features": features.cpu(), "logits": logits.cpu()}
 
 
 def build(state: Mapping[str, Tensor]) -> FeatureExtractorInceptionV3:
@@ -80,9 +91,7 @@ def build(state: Mapping[str, Tensor]) -> FeatureExtractorInceptionV3:
 
 def read_weights(path: str) -> dict[str, Tensor]:
     """The state dict in a file, read without running any code in it."""
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise _refusal(path, "there is no such file")
+    file = _existing(path)
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -90,6 +99,13 @@ def read_weights(path: str) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise _refusal(path, "not a state dict (tensors by name)")
     return state
+
+
+def _existing(path: str) -> Path:
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise _refusal(path, "there is no such file")
+    return file
 
 
 def _refusal(path: str, reason: str) -> InceptionWeightsError:
@@ -107,12 +123,3 @@ def download_weights() -> dict[str, Tensor]:
             f"the weights of Inception-v3 could not be downloaded: {error}\n{GIVE_A_PATH}"
         ) from error
     return state
-
-
-def state_sha256(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the tensors by name, so that it is the same for every file format that holds them."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(state.items()):
-        digest.update(f"{key} {tensor.dtype} {list(tensor.shape)};".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()

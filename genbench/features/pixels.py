@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Mapping
 
+from torch import Tensor
+from torch.nn import functional as F
+
+from genbench.features.options import PixelsOptions
 from genbench.images import to_unit_range
-from genbench.interfaces.measuring import FeatureExtractor, Features
-from genbench.registry.entries import NoOptions
+from genbench.interfaces.measuring import FeatureExtractor
 
 
 class Pixels(FeatureExtractor):
     """Features are the pixels flattened in (channel, row, column) order and scaled to [-1, 1]: float32 [N, C H W].
 
-    There are no logits. Fréchet distances grow with the square of the range: in [0, 1] they would be a quarter.
+    With `size`, images of other sizes are first resized to size x size by antialiased bilinear interpolation, in
+    floating point and without rounding. Fréchet distances grow with the square of the range: in [0, 1] they would be a
+    quarter.
     """
 
     name = "pixels"
-    fingerprint = "pixels: [-1, 1], float32, flattened CHW, no resizing"
 
-    def __init__(self, options: NoOptions) -> None:
-        pass
+    def __init__(self, options: PixelsOptions | None = None) -> None:
+        self.size = (options or PixelsOptions()).size
 
-    def extract(self, images: Tensor) -> Features:
-        """For uint8 images [N, C, H, W]."""
-        return Features(to_unit_range(images).flatten(1))
+    def extract(self, images: Tensor) -> Mapping[str, Tensor]:
+        """ "features" of uint8 images [N, C, H, W]."""
+        pixels = to_unit_range(images)
+        size = (self.size, self.size)
+        if self.size and pixels.shape[2:] != size:
+            pixels = F.interpolate(pixels, size, mode="bilinear", antialias=True, align_corners=False)
+        return {"features": pixels.flatten(1)}

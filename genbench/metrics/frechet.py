@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from genbench.interfaces.measurement import Direction, Measurement
-from genbench.interfaces.measuring import Features, Metric
-from genbench.metrics.checks import problem
-from genbench.registry.entries import NoOptions
+from genbench.interfaces.measurement import MeasureInfo, Measurement
+from genbench.interfaces.measuring import Evidence, Metric, Score
+from genbench.metrics.checks import incomparable, other_width, too_few
+from genbench.metrics.chunks import chunks, mean
+from genbench.metrics.reference import ReferencePart
 from genbench.statistics.standard_errors import delta_standard_error
 
 ESTIMAND = "E[FD] at this n and this reference size, over draws of both sets (the FD of the populations is smaller)"
+STATISTICS_ONLY = "only the mean and covariance of the reference are known, so its own draws have no known influence"
 
 SUPPORT = 1e-7  # singular values below this share of the largest carry no transport: rounding would dominate them
 
@@ -27,49 +29,97 @@ class FrechetDistance(Metric):
     the last trace is the nuclear norm of R R_r', so no matrix square root is taken and nothing is ever complex.
     """
 
-    def __init__(self, options: NoOptions) -> None: ...
+    reads = ("generated", "reference", "features")
+    measures = (MeasureInfo(name="frechet_distance", heading="FD", kind="both", direction="lower"),)
 
-    def unsupported(self, generated: Features, reference: Features) -> str | None:
-        """At least two images a side, with finite features of equal width."""
-        return problem(generated, reference)
+    def __init__(self, options: object = None) -> None:
+        self._fit = ReferencePart(fitted)
 
-    def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
-        """Measures "frechet_distance", in squared units of the features."""
-        value, standard_error = frechet_distance(generated.features, reference.features)
-        n = len(generated)
-        return {"frechet_distance": Measurement(value, standard_error, ESTIMAND, n, Direction.LOWER)}
+    def unsupported(self, evidence: Evidence) -> str | None:
+        """At least two images a side with features of equal width; of the reference their statistics are enough."""
+        if (statistics := evidence.statistics()) is not None:
+            return too_few(evidence) or other_width(evidence, len(statistics[0]))
+        return incomparable(evidence)
+
+    def measure(self, evidence: Evidence) -> Score:
+        """Measures "frechet_distance", in squared units of the features, with the influence of each image on it."""
+        x, y, statistics = evidence.features(), evidence.features("reference"), evidence.statistics()
+        assert x is not None
+        if y is not None:
+            value, influence, other = frechet_distance(x, y, self._fit(y))
+        else:
+            assert statistics is not None
+            value, influence, other = frechet_distance(x, None, Gaussian(statistics[0].double(), _root(statistics[1])))
+        measurement = Measurement(
+            value=value,
+            standard_error=None if other is None else delta_standard_error(influence, other),
+            standard_error_given_reference=delta_standard_error(influence),
+            reason=STATISTICS_ONLY if other is None else None,
+            estimand=ESTIMAND,
+            n=len(x),
+        )
+        return Score({"frechet_distance": measurement}, {"influence": influence.float().numpy()})
 
 
-def frechet_distance(x: Tensor, y: Tensor) -> tuple[float, float]:
-    """The distance between samples [n, d] and [m, d], and its standard error by the delta method.
+@dataclass(frozen=True)
+class Gaussian:
+    """A mean [d] and a root R [r, d] of a covariance R'R, float64."""
+
+    mean: Tensor
+    root: Tensor
+
+
+def fitted(x: Tensor) -> Gaussian:
+    """The Gaussian with the mean and the unbiased covariance of a sample [n, d], n >= 2."""
+    n, d = x.shape
+    centre = mean(x)
+    if n <= d:
+        return Gaussian(centre, (x.double() - centre) / math.sqrt(n - 1))
+    covariance = torch.zeros(d, d, dtype=torch.float64)
+    for chunk in chunks(x):
+        centred = chunk - centre
+        covariance.addmm_(centred.T, centred)
+    return Gaussian(centre, _root(covariance.div_(n - 1)))
+
+
+def frechet_distance(x: Tensor, y: Tensor | None, fit: Gaussian | None = None) -> tuple[float, Tensor, Tensor | None]:
+    """The distance between samples [n, d] and [m, d], and the influence of each draw on it, float64 [n] and [m].
+
+    `fit` is `fitted(y)`, for whoever measures many samples against one; where nothing else is known of y it is None,
+    and so are its influences.
 
     The influence of a draw x is (x - m)' (I - T) (x - m) + 2 (m - m_r)' (x - m), where T is the optimal transport map
-    to the other Gaussian: the derivative of tr (S S_r)^(1/2) with respect to S is T / 2. Likewise for the reference.
+    to the other Gaussian: the derivative of tr (S S_r)^(1/2) with respect to S is T / 2. Likewise for y. (The mean of
+    each sample's influences is left in: standard errors do not see it.)
     """
-    x, y = x.double(), y.double()
-    shift = x.mean(0) - y.mean(0)
-    x, y = x - x.mean(0), y - y.mean(0)
-    x_root, y_root = _root(x), _root(y)
-    left, singular, right = _singular(x_root @ y_root.T)
-    distance = shift.square().sum() + x_root.square().sum() + y_root.square().sum() - 2 * singular.sum()
+    if fit is None:
+        if y is None:
+            raise ValueError("a distance needs a second sample, or the Gaussian that was fitted to it")
+        fit = fitted(y)
+    own = fitted(x)
+    shift = own.mean - fit.mean
+    left, singular, right = _singular(own.root @ fit.root.T)
+    distance = shift.square().sum() + own.root.square().sum() + fit.root.square().sum() - 2 * singular.sum()
 
     kept = singular > SUPPORT * singular.max()
     scale = singular[kept].rsqrt()
-    x_transport = (right[:, kept].T @ y_root).T * scale
-    y_transport = (left[:, kept].T @ x_root).T * scale
-    standard_error = delta_standard_error(
-        x.square().sum(1) - (x @ x_transport).square().sum(1) + 2 * x @ shift,
-        y.square().sum(1) - (y @ y_transport).square().sum(1) - 2 * y @ shift,
-    )
-    return max(float(distance), 0.0), standard_error
+    influence = _influence(x, own.mean, shift, (right[:, kept].T @ fit.root).T * scale)
+    reference = None if y is None else _influence(y, fit.mean, -shift, (left[:, kept].T @ own.root).T * scale)
+    return max(float(distance), 0.0), influence, reference
 
 
-def _root(centred: Tensor) -> Tensor:
-    """R with R'R the covariance: the scaled rows themselves where they are fewer than columns, else a square root."""
-    n, d = centred.shape
-    if n <= d:
-        return centred / math.sqrt(n - 1)
-    covariance = centred.T @ centred / (n - 1)
+def _influence(x: Tensor, centre: Tensor, shift: Tensor, transport: Tensor) -> Tensor:
+    """Of each row, where the transport map is `transport transport'` [d, d]."""
+    parts = []
+    for chunk in chunks(x):
+        centred = chunk - centre
+        parts.append(centred.square().sum(1) - (centred @ transport).square().sum(1) + 2 * centred @ shift)
+    return torch.cat(parts)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """R with R'R the covariance [d, d]."""
+    covariance = covariance.double()
     factor, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
         values, vectors = torch.linalg.eigh(covariance)

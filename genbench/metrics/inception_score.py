@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.interfaces.measurement import Direction, Measurement
-from genbench.interfaces.measuring import Features, Metric
-from genbench.metrics.checks import problem
+from genbench.interfaces.measurement import MeasureInfo, Measurement
+from genbench.interfaces.measuring import Evidence, Metric, Score
+from genbench.metrics.checks import too_few
+from genbench.metrics.chunks import chunks
 from genbench.metrics.options import InceptionScoreOptions
 from genbench.statistics.standard_errors import delta_standard_error
 
@@ -26,37 +26,49 @@ class InceptionScore(Metric):
     (Barratt & Sharma, A Note on the Inception Score, 2018), so there are none unless asked for.
     """
 
-    def __init__(self, options: InceptionScoreOptions) -> None:
-        self.splits = options.splits
+    reads = ("generated", "logits")
+    measures = (MeasureInfo(name="inception_score", heading="IS", kind="both", direction="higher"),)
 
-    def unsupported(self, generated: Features, reference: Features) -> str | None:
-        """Logits of the generated images, finite, and two images in every split. The reference is not looked at."""
-        if generated.logits is None:
-            return "this feature extractor gives no class logits: choose one that classifies"
-        if not generated.logits.isfinite().all():
-            return "the logits of the generated images hold NaN or infinity"
-        return problem(generated, generated, at_least=2 * self.splits)
+    def __init__(self, options: InceptionScoreOptions | None = None) -> None:
+        self.splits = (options or InceptionScoreOptions()).splits
 
-    def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
+    def unsupported(self, evidence: Evidence) -> str | None:
+        """Two images in every split."""
+        return too_few(evidence, at_least=2 * self.splits, output="logits")
+
+    def measure(self, evidence: Evidence) -> Score:
         """Measures "inception_score", between 1 and the number of classes."""
-        assert generated.logits is not None
-        logits = generated.logits.double()
-        n = len(logits)
+        logits = evidence.features(output="logits")
+        assert logits is not None
+        n, splits = len(logits), self.splits
+        order = torch.arange(n)
         estimand = "E[IS] at this n, over draws of the generated images"
-        if self.splits > 1:
-            logits = logits[torch.from_numpy(np.random.RandomState(SHUFFLE_SEED).permutation(n))]
-            estimand = f"E[IS] at this n in {self.splits} splits, over draws of the generated images"
-        edges = [i * n // self.splits for i in range(self.splits + 1)]
-        scores = [inception_score(logits[a:b]) for a, b in itertools.pairwise(edges)]
-        value = sum(value for value, _ in scores) / self.splits
-        standard_error = math.hypot(*(error for _, error in scores)) / self.splits
-        return {"inception_score": Measurement(value, standard_error, estimand, n, Direction.HIGHER)}
+        if splits > 1:
+            order = torch.from_numpy(np.random.RandomState(SHUFFLE_SEED).permutation(n))
+            estimand = f"E[IS] at this n in {splits} splits, over draws of the generated images"
+        edges = [i * n // splits for i in range(splits + 1)]
+        scores = [inception_score(logits[order[a:b]] if splits > 1 else logits) for a, b in itertools.pairwise(edges)]
+        error = math.hypot(*(delta_standard_error(influence) for _, influence in scores)) / splits
+        measurement = Measurement(
+            value=sum(value for value, _ in scores) / splits,
+            standard_error=error,
+            standard_error_given_reference=error,
+            estimand=estimand,
+            n=n,
+        )
+        return Score({"inception_score": measurement})
 
 
-def inception_score(logits: Tensor) -> tuple[float, float]:
-    """The score of float64 logits [n, classes], and its standard error; an image's influence is IS (KL_i - mean)."""
-    log_p = logits.log_softmax(1)
-    log_marginal = log_p.logsumexp(0) - math.log(len(log_p))
-    divergence = (log_p.exp() * (log_p - log_marginal)).sum(1)
+def inception_score(logits: Tensor) -> tuple[float, Tensor]:
+    """The score of logits [n, classes], and the influence of each image on it, IS (KL_i - mean KL), float64 [n]."""
+    log_marginal = torch.full(logits.shape[1:], -torch.inf, dtype=torch.float64)
+    for chunk in chunks(logits):
+        log_marginal = torch.logaddexp(log_marginal, chunk.log_softmax(1).logsumexp(0))
+    log_marginal -= math.log(len(logits))
+    divergences = []
+    for chunk in chunks(logits):
+        log_p = chunk.log_softmax(1)
+        divergences.append((log_p.exp() * (log_p - log_marginal)).sum(1))
+    divergence = torch.cat(divergences)
     score = float(divergence.mean().exp())
-    return score, score * delta_standard_error(divergence)
+    return score, score * (divergence - divergence.mean())

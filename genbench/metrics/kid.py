@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from genbench.interfaces.measurement import Direction, Measurement
-from genbench.interfaces.measuring import Features, Metric
-from genbench.metrics.checks import problem
+from genbench.interfaces.measurement import MeasureInfo, Measurement
+from genbench.interfaces.measuring import Evidence, Metric, Score
+from genbench.metrics.checks import incomparable
 from genbench.metrics.options import KernelDistanceOptions
 from genbench.metrics.reference import ReferencePart
 from genbench.statistics.standard_errors import delta_standard_error
@@ -24,37 +22,54 @@ class KernelDistance(Metric):
     Two-Sample Test (2012), equation 3. All pairs are used: the usual average over random subsets only adds noise to it.
     """
 
-    def __init__(self, options: KernelDistanceOptions) -> None:
-        self._reference = ReferencePart(options.reference_limit, lambda y: (y, own_means(y)))
+    reads = ("generated", "reference", "features")
+    measures = (MeasureInfo(name="kid", heading="KID", kind="both", direction="lower"),)
 
-    def unsupported(self, generated: Features, reference: Features) -> str | None:
-        """At least two images a side, with finite features of equal width."""
-        return problem(generated, reference)
+    def __init__(self, options: KernelDistanceOptions | None = None) -> None:
+        self.limit = (options or KernelDistanceOptions()).reference_limit
+        self._own_means = ReferencePart(lambda y: own_means(self._limited(y)))
 
-    def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
+    def unsupported(self, evidence: Evidence) -> str | None:
+        """At least two images a side, with features of equal width."""
+        return incomparable(evidence)
+
+    def measure(self, evidence: Evidence) -> Score:
         """Measures "kid": unbiased, so slightly negative values are to be expected between equal populations."""
-        y, y_own = self._reference(reference)
-        value, standard_error = kernel_distance(generated.features.double(), y, y_own)
-        estimand = (
-            f"the squared MMD of the two populations (unbiased), over draws of both sets, {len(y)} in the reference"
+        x, reference = evidence.features(), evidence.features("reference")
+        assert x is not None
+        assert reference is not None
+        y = self._limited(reference)
+        value, influence, other = kernel_distance(x, y, self._own_means(reference))
+        measurement = Measurement(
+            value=value,
+            standard_error=delta_standard_error(influence, other),
+            standard_error_given_reference=delta_standard_error(influence),
+            estimand=(
+                f"the squared MMD of the two populations (unbiased), over draws of both sets, {len(y)} in the reference"
+            ),
+            n=len(x),
         )
-        return {"kid": Measurement(value, standard_error, estimand, len(generated), Direction.LOWER)}
+        return Score({"kid": measurement}, {"influence": influence.float().numpy()})
+
+    def _limited(self, reference: Tensor) -> Tensor:
+        return reference[: self.limit or None]
 
 
-def kernel_distance(x: Tensor, y: Tensor, y_own: Tensor) -> tuple[float, float]:
-    """The distance between float64 samples [n, d] and [m, d], and its standard error from Hoeffding projections.
+def kernel_distance(x: Tensor, y: Tensor, y_own: Tensor | None = None) -> tuple[float, Tensor, Tensor]:
+    """The distance between samples [n, d] and [m, d], and the influence of each draw on it, float64 [n] and [m].
 
-    `y_own` are the `own_means` of y.
+    `y_own` are the `own_means` of y, for whoever measures many samples against one.
 
-    A projection is twice the mean kernel of one draw with its own set, less that with the other set. Between equal
-    populations the projections vanish, the next term rules, and the standard error is up to sqrt(2) too large.
+    An influence is a Hoeffding projection: twice the mean kernel of one draw with its own set, less that with the other
+    set. Between equal populations the projections vanish, the next term rules, and the standard error that follows from
+    them is up to sqrt(2) too large.
     """
-    n, m = len(x), len(y)
     x_own = own_means(x)
+    y_own = own_means(y) if y_own is None else y_own
     x_other, y_other = _cross_sums(x, y)
-    x_other, y_other = x_other / m, y_other / n
+    x_other, y_other = x_other / len(y), y_other / len(x)
     value = x_own.mean() + y_own.mean() - 2 * x_other.mean()
-    return float(value), 2 * delta_standard_error(x_own - x_other, y_own - y_other)
+    return float(value), 2 * (x_own - x_other), 2 * (y_own - y_other)
 
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:
@@ -64,13 +79,15 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
 
 
 def own_means(x: Tensor) -> Tensor:
-    """For each row, the mean of its kernel with every other row [n]; each pair of blocks is visited once."""
-    sums = -((x.square().sum(1) / x.shape[1] + 1) ** 3)
+    """For each row, the mean of its kernel with every other row, float64 [n]; each pair of blocks is visited once."""
+    sums = torch.zeros(len(x), dtype=torch.float64)
     blocks = torch.split(x, BLOCK)
     parts = torch.split(sums, BLOCK)
-    for i, rows in enumerate(blocks):
+    for i in range(len(blocks)):
+        rows = blocks[i].double()
+        parts[i].sub_((rows.square().sum(1) / x.shape[1] + 1) ** 3)  # a row's kernel with itself
         for j in range(i, len(blocks)):
-            kernel = _kernel(rows, blocks[j])
+            kernel = _kernel(rows, blocks[j].double())
             parts[i].add_(kernel.sum(1))
             if j > i:
                 parts[j].add_(kernel.sum(0))
@@ -79,10 +96,11 @@ def own_means(x: Tensor) -> Tensor:
 
 def _cross_sums(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The row sums [n] and column sums [m] of the kernel matrix between two sets."""
-    rows, columns = torch.zeros_like(x[:, 0]), torch.zeros_like(y[:, 0])
+    rows, columns = torch.zeros(len(x), dtype=torch.float64), torch.zeros(len(y), dtype=torch.float64)
     for a, row_part in zip(torch.split(x, BLOCK), torch.split(rows, BLOCK), strict=True):
+        block = a.double()
         for b, column_part in zip(torch.split(y, BLOCK), torch.split(columns, BLOCK), strict=True):
-            kernel = _kernel(a, b)
+            kernel = _kernel(block, b.double())
             row_part.add_(kernel.sum(1))
             column_part.add_(kernel.sum(0))
     return rows, columns

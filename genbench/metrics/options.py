@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass
+@dataclass(frozen=True)
 class InceptionScoreOptions:
     """`splits` > 1 averages the score over that many splits in torch-fidelity's order, for parity with it."""
 
@@ -16,7 +16,7 @@ class InceptionScoreOptions:
             raise ValueError(f"splits must be at least 1, not {self.splits}")
 
 
-@dataclass
+@dataclass(frozen=True)
 class KernelDistanceOptions:
     """`reference_limit`: of a larger reference only the first so many images are used; 0 uses all of them.
 
@@ -29,7 +29,7 @@ class KernelDistanceOptions:
         _check_limit(self.reference_limit, at_least=2)
 
 
-@dataclass
+@dataclass(frozen=True)
 class PRDCOptions:
     """`k`: a neighbourhood reaches to the k-th nearest other image of its own set (the papers use 3 and 5).
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from genbench.interfaces.measurement import Direction, Measurement
-from genbench.interfaces.measuring import Features, Metric
-from genbench.metrics.checks import problem
+from genbench.interfaces.measurement import MeasureInfo, Measurement
+from genbench.interfaces.measuring import Evidence, Metric, Score
+from genbench.metrics.checks import incomparable
 from genbench.metrics.options import PRDCOptions
 from genbench.metrics.reference import ReferencePart
 from genbench.statistics.standard_errors import (
@@ -20,7 +20,8 @@ from genbench.statistics.standard_errors import (
     proportion_standard_error,
 )
 
-BLOCK = 512  # rows of a distance matrix in memory at once
+BLOCK = 1024  # images of one set whose features are in memory at once, and rows and columns of a tile of distances
+DISTANCES = 2**22  # in memory at once where the rows must be whole: 32 MiB
 
 TIE = 1e-12  # squared distances this close, in mean squared norms, are equal: rounding must not decide what is inside
 
@@ -38,44 +39,51 @@ class PRDC(Metric):
     Reliable Fidelity and Diversity Metrics (2020), equations 4 and 5.
     """
 
-    def __init__(self, options: PRDCOptions) -> None:
-        self.k = options.k
-        self._reference = ReferencePart(options.reference_limit, lambda images: balls_around(images, options.k))
+    reads = ("generated", "reference", "features")
+    measures = (
+        MeasureInfo(name="precision", heading="precision", kind="fidelity", direction="higher"),
+        MeasureInfo(name="recall", heading="recall", kind="diversity", direction="higher"),
+        MeasureInfo(name="density", heading="density", kind="fidelity", direction="higher"),
+        MeasureInfo(name="coverage", heading="coverage", kind="diversity", direction="higher"),
+    )
 
-    def unsupported(self, generated: Features, reference: Features) -> str | None:
-        """More than k images a side, with finite features of equal width."""
-        return problem(generated, reference, at_least=self.k + 1)
+    def __init__(self, options: PRDCOptions | None = None) -> None:
+        options = options or PRDCOptions()
+        self.k, limit = options.k, options.reference_limit or None
+        self._balls = ReferencePart(lambda reference: balls_around(reference[:limit], self.k))
 
-    def compute(self, generated: Features, reference: Features) -> Mapping[str, Measurement]:
+    def unsupported(self, evidence: Evidence) -> str | None:
+        """More than k images a side, with features of equal width."""
+        return incomparable(evidence, at_least=self.k + 1)
+
+    def measure(self, evidence: Evidence) -> Score:
         """Measures "precision", "recall" and "coverage" in [0, 1], "density" >= 0, given the reference."""
-        given = self._reference(reference)
-        n, r, k = len(generated), len(given.points), self.k
-        counts = count(generated.features.double(), given, k)
+        generated, reference = evidence.features(), evidence.features("reference")
+        assert generated is not None
+        assert reference is not None
+        balls, k = self._balls(reference), self.k
+        counts, n, r = count(generated, balls, k), len(generated), len(balls.points)
         inside = int((counts.balls > 0).sum())
-        results = {
+        shares = {
             "precision": (inside / n, proportion_standard_error(inside, n), "P(inside the reference's balls)"),
-            "recall": (
-                counts.recalled / r,
-                _share_standard_error(counts.recalled, counts.recalled_without, r),
-                "E[recall] at this n",
-            ),
+            "recall": (counts.recalled / r, _share_standard_error(counts.recalled, counts.recalled_without, r),
+                       "E[recall] at this n"),
             "density": (float(counts.balls.mean()) / k, delta_standard_error(counts.balls / k), "E[density]"),
-            "coverage": (
-                counts.covered / r,
-                _share_standard_error(counts.covered, counts.covered_without, r),
-                "E[coverage] at this n",
-            ),
-        }
-        return {
-            name: Measurement(
-                value,
-                error,
-                f"{what}, over draws of the generated images, given the reference of {r}",
-                n,
-                Direction.HIGHER,
-            )
-            for name, (value, error, what) in results.items()
-        }
+            "coverage": (counts.covered / r, _share_standard_error(counts.covered, counts.covered_without, r),
+                         "E[coverage] at this n"),
+        }  # fmt: skip
+        return Score(
+            {
+                name: Measurement(
+                    value=value,
+                    standard_error=error,
+                    standard_error_given_reference=error,
+                    estimand=f"{what}, over draws of the generated images, given the reference of {r}",
+                    n=n,
+                )
+                for name, (value, error, what) in shares.items()
+            }
+        )
 
 
 def _share_standard_error(covered: int, covered_without: Tensor, r: int) -> float:
@@ -92,22 +100,24 @@ def _share_standard_error(covered: int, covered_without: Tensor, r: int) -> floa
 
 @dataclass(frozen=True)
 class Balls:
-    """The reference's own part: `centre` [d], the images less it [r, d], and the squared distance of each to its k-th
-    nearest other [r].
+    """The reference's own part: its features [r, d], the centre [d] that they are measured from, the squared distance
+    of each image to its k-th nearest other [r], and the mean squared distance to the centre.
     """
 
-    centre: Tensor
     points: Tensor
+    centre: Tensor
     reach: Tensor
+    spread: float
 
 
 def balls_around(reference: Tensor, k: int) -> Balls:
-    """The k-nearest-neighbour balls around float64 features [r, d]."""
+    """The k-nearest-neighbour balls around features [r, d]."""
     # Distances are differences of squares: near the origin they keep their digits. A median is one of the data, so
-    # features that never vary become exactly 0.
-    centre = reference.median(0).values
-    points = reference - centre
-    return Balls(centre, points, _neighbours(points, k)[1][:, k - 1])
+    # features that never vary become exactly 0. It is taken a few columns at a time, which need to be copied.
+    columns = torch.split(reference, max(1, DISTANCES // len(reference)), dim=1)
+    centre = torch.cat([part.median(0).values for part in columns]).double()
+    reach = _neighbours(reference, centre, k)[1][:, k - 1]
+    return Balls(reference, centre, reach, _spread(reference, centre))
 
 
 @dataclass(frozen=True)
@@ -126,21 +136,22 @@ class Counts:
 
 
 def count(generated: Tensor, reference: Balls, k: int) -> Counts:
-    """Counts from float64 features [n, d]; every distance to the reference is computed once.
+    """Counts from features [n, d]; every distance to the reference is computed once.
 
     Leaving a generated image out removes its ball, and grows the balls of those it is a near neighbour of to their next
     neighbour: both are read off the same distances, so the jackknife is exact and costs no second pass.
     """
-    generated = generated - reference.centre
-    tie = TIE * float(torch.cat([generated, reference.points]).square().sum(1).mean())
-    neighbours, reaches = _neighbours(generated, k)
+    n, r, centre = len(generated), len(reference.points), reference.centre
+    tie = TIE * (n * _spread(generated, centre) + r * reference.spread) / (n + r)
+    neighbours, reaches = _neighbours(generated, centre, k)
     nearest, radius, next_radius = neighbours[:, :k], reaches[:, k - 1] - tie, reaches[:, k] - tie
 
-    balls, covered_without, recalled_without = torch.zeros(3, len(generated), dtype=torch.float64)
+    balls, covered_without, recalled_without = torch.zeros(3, n, dtype=torch.float64)
     covered = recalled = 0
     limits = reference.reach - tie
-    for rows, limit in zip(torch.split(reference.points, BLOCK), torch.split(limits, BLOCK), strict=True):
-        distances = _squared_distances(rows, generated)
+    size = max(1, min(BLOCK, DISTANCES // n))
+    for rows, limit in zip(_blocks(reference.points, centre, size), torch.split(limits, size), strict=True):
+        distances = torch.cat([_squared_distances(rows, block) for block in _blocks(generated, centre)], 1)
 
         holds = distances < limit[:, None]
         balls += holds.sum(0)
@@ -161,29 +172,42 @@ def count(generated: Tensor, reference: Balls, k: int) -> Counts:
     return Counts(balls, covered, covered_without, recalled, recalled_without)
 
 
-def _neighbours(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def _neighbours(points: Tensor, centre: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k + 1 nearest others of each point, nearest first, and their squared distances [n, k + 1].
 
-    Each pair of points is visited once: a strip of distances serves its rows and, transposed, its columns. Where there
+    Each pair of points is visited once: a tile of distances serves its rows and, transposed, its columns. Where there
     are only k others, the last distance is infinite.
     """
     nearest = torch.zeros(len(points), k + 1, dtype=torch.int64)
-    distances = torch.full(nearest.shape, torch.inf, dtype=points.dtype)
+    distances = torch.full(nearest.shape, torch.inf, dtype=torch.float64)
 
     def offer(to: slice, squared: Tensor, first: int) -> None:
-        found = squared.topk(min(k + 1, squared.shape[1]), largest=False)
-        indices = torch.cat([nearest[to], found.indices + first], 1)
-        kept = torch.cat([distances[to], found.values], 1).topk(k + 1, largest=False)
+        closest = squared.topk(min(k + 1, squared.shape[1]), largest=False)
+        indices = torch.cat([nearest[to], closest.indices + first], 1)
+        kept = torch.cat([distances[to], closest.values], 1).topk(k + 1, largest=False)
         nearest[to], distances[to] = indices.gather(1, kept.indices), kept.values
 
-    for start in range(0, len(points), BLOCK):
-        rows = points[start : start + BLOCK]
-        end = start + len(rows)
-        squared = _squared_distances(rows, points[start:])
-        squared.fill_diagonal_(torch.inf)
-        offer(slice(start, end), squared, start)
-        offer(slice(end, None), squared[:, len(rows) :].T, start)
+    for start, rows in zip(range(0, len(points), BLOCK), _blocks(points, centre), strict=True):
+        here = slice(start, start + len(rows))
+        for shift, columns in zip(range(start, len(points), BLOCK), _blocks(points[start:], centre), strict=True):
+            squared = _squared_distances(rows, columns)
+            if shift == start:
+                squared.fill_diagonal_(torch.inf)
+            offer(here, squared, shift)
+            if shift > start:
+                offer(slice(shift, shift + len(columns)), squared.T, start)
     return nearest, distances
+
+
+def _blocks(points: Tensor, centre: Tensor, size: int | None = None) -> Iterator[Tensor]:
+    """The points, `size` (BLOCK) at a time, less the centre, float64."""
+    for part in torch.split(points, size or BLOCK):
+        yield part.double() - centre
+
+
+def _spread(points: Tensor, centre: Tensor) -> float:
+    """The mean squared distance to the centre."""
+    return sum(float(block.square().sum()) for block in _blocks(points, centre)) / len(points)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
