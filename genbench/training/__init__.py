@@ -1,1 +1,1 @@
-"""The training loop and its signals."""
+"""The training loop, stages and their plans, and signals."""

@@ -1,149 +1,172 @@
-"""The training loop: budgets, resume, averaged weights, order of batches, divergence."""
+"""Training one stage: budgets, resume, stopping, divergence, what the log says, what is left behind."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from lightning_fabric import Fabric
+from torch import Tensor
 
 from genbench.errors import DivergedError
-from genbench.interfaces.data import DataSpec
-from genbench.interfaces.training import LearningRate, StageSpec, TrainingView
-from genbench.training.loop import Progress, TrainingSettings, _Order, _StageRun, train
-
-FABRIC = Fabric(accelerator="cpu", devices=1)
-VIEW = TrainingView(torch.arange(40 * 4, dtype=torch.uint8).reshape(40, 1, 2, 2))
-SPEC = DataSpec(1, 2, 2)
+from genbench.interfaces.training import Stage
+from genbench.training import loop
+from genbench.training.loop import TrainingSettings, train_stage
+from genbench.training.progress import Progress, TrainingLog
+from genbench.training.stages import learnt
 
 
-def make(toy: Any, **options: Any) -> Any:
-    from dataclasses import make_dataclass
-
-    torch.manual_seed(0)
-    defaults = {"steps": 12, "batch_size": 16, "ema": 0.0, "fail": "", **options}
-    return toy(make_dataclass("Options", defaults)(**defaults), SPEC, None)
+class StopHereError(Exception):
+    """Thrown by a report in the middle of training."""
 
 
-def weights(model: Any) -> torch.Tensor:
-    return torch.cat([value.flatten() for value in model.state().values()])
+def train(toys: Any, stage: Any, seed: int = 0, **arguments: Any) -> TrainingLog:
+    settings = TrainingSettings(seed, checkpoint_seconds=arguments.pop("checkpoint_seconds", 60.0))
+    return train_stage(stage, "toy", stage.spec(stage.options), toys.view(), settings, **arguments)
 
 
-def test_budgets_in_steps_and_images(toy: Any) -> None:
-    assert train(make(toy), VIEW, TrainingSettings(0), FABRIC).steps == 12
-    assert train(make(toy), VIEW, TrainingSettings(0, steps=5), FABRIC).steps == 5
-    log = train(make(toy), VIEW, TrainingSettings(0, images=100), FABRIC)
-    assert (log.steps, log.images) == (7, 112)  # whole batches of 16
+def weights(stage: Stage) -> Tensor:
+    return torch.cat([value.double().flatten() for state in learnt(stage).values() for value in state.values()])
 
 
-def test_training_lowers_the_loss_and_is_a_function_of_the_seed(toy: Any) -> None:
-    first, again, other = make(toy, steps=100), make(toy, steps=100), make(toy, steps=100)
-    log = train(first, VIEW, TrainingSettings(0), FABRIC)
-    train(again, VIEW, TrainingSettings(0), FABRIC)
-    train(other, VIEW, TrainingSettings(1), FABRIC)
-    assert log.curves[-1]["loss"] < 0.8 * log.curves[0]["loss"]
+def test_the_log_says_what_was_done(toys: Any) -> None:
+    seen: list[Progress] = []
+    log = train(toys, toys.make(steps=250), report=seen.append)
+    assert (log.stage, log.steps, log.images, log.stopped) == ("toy", 250, 250 * 8, False)
+    assert [point["step"] for point in log.curves] == [*range(2, 251, 2)]
+    assert [(p.step, p.steps, p.scalars["loss"]) for p in seen] == [(p["step"], 250, p["loss"]) for p in log.curves]
+    assert log.curves[-1]["norm"] > 0
+    assert log.curves[-1]["loss"] < 0.6 * log.curves[0]["loss"]
+    assert 0 < seen[0].seconds < seen[-1].seconds <= log.seconds
+
+
+def test_training_is_a_function_of_the_seed(toys: Any) -> None:
+    first, again, other = toys.make(), toys.make(), toys.make()
+    for stage, seed in ((first, 0), (again, 0), (other, 1)):
+        train(toys, stage, seed)
     assert torch.equal(weights(first), weights(again))
     assert not torch.equal(weights(first), weights(other))
+    assert len(set(first.noise)) == 12
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_a_resumed_training_ends_with_the_same_weights(toy: Any, tmp_path: Path, ema: float) -> None:
-    class StopHereError(Exception):
-        pass
-
-    def interrupt(progress: Progress) -> None:
+def test_training_that_goes_on_ends_with_the_same_weights(toys: Any, tmp_path: Path, ema: float) -> None:
+    def stop(progress: Progress) -> None:
         if progress.step == 7:
             raise StopHereError
 
-    whole, broken, resumed = make(toy, ema=ema), make(toy, ema=ema), make(toy, ema=ema)
-    train(whole, VIEW, TrainingSettings(0), FABRIC)
+    whole, broken, resumed = (toys.make(ema=ema) for _ in range(3))
+    expected = train(toys, whole)
     checkpoint = tmp_path / "checkpoint.pt"
     with pytest.raises(StopHereError):
-        train(broken, VIEW, TrainingSettings(0, checkpoint_seconds=-1), FABRIC, checkpoint, interrupt)
-    assert checkpoint.exists()
+        train(toys, broken, checkpoint_seconds=-1.0, checkpoint=checkpoint, report=stop)
     seen: list[int] = []
-    train(resumed, VIEW, TrainingSettings(0), FABRIC, checkpoint, lambda progress: seen.append(progress.step))
-    assert seen[0] == 7  # the report that failed came before the next checkpoint: step 6 is done again, no other
+    log = train(toys, resumed, checkpoint=checkpoint, report=lambda progress: seen.append(progress.step))
+    assert seen[0] == 7  # the report that failed came before its step was saved: that one is done again, no other
+    assert resumed.begun == 1
+    assert torch.equal(weights(resumed), weights(whole))
+    assert resumed.noise == whole.noise[6:]
+    assert log.curves == expected.curves
+
+
+def test_an_interrupt_is_honoured_after_the_step_was_saved(toys: Any, tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    whole, broken, resumed = (toys.make() for _ in range(3))
+    train(toys, whole)
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(KeyboardInterrupt):
+        train(toys, broken, checkpoint=checkpoint, report=interrupt)
+    train(toys, resumed, checkpoint=checkpoint)
+    assert len(broken.seen) == 5
+    assert len(resumed.seen) == 7
     assert torch.equal(weights(resumed), weights(whole))
 
 
-def test_averaged_weights_are_the_exponential_moving_average(toy: Any) -> None:
-    model = make(toy, ema=0.5, steps=3)
-    stage = next(iter(model.stages(VIEW)))
-    run = _StageRun(stage, 0, dict(stage.modules()), VIEW, TrainingSettings(0), FABRIC)
-    expected = model.network.mean.detach().clone()
-    for step, _ in enumerate(run):
-        decay = min(0.5, (1 + step) / (10 + step))
-        expected = decay * expected + (1 - decay) * model.network.mean.detach()
-    run.finish()
-    torch.testing.assert_close(model.network.mean.detach(), expected)
+def test_the_callback_may_stop_training(toys: Any) -> None:
+    stage = toys.make(ema=0.5)
+    log = train(toys, stage, report=lambda progress: progress.step == 4)
+    assert (log.steps, log.images, log.stopped) == (4, 32, True)
+    assert len(stage.seen) == 4
+    assert not any(parameter.requires_grad for parameter in stage.network.parameters())
+    assert not train(toys, toys.make(), report=lambda progress: progress.step == 12).stopped
 
 
-def test_nan_losses_stop_training_with_the_step(toy: Any) -> None:
-    with pytest.raises(DivergedError, match=r"stage 'toy', step 4: loss 'loss' is nan"):
-        train(make(toy, fail="diverged"), VIEW, TrainingSettings(0), FABRIC)
+def test_a_divergence_is_named_with_its_exact_step(toys: Any) -> None:
+    stage = toys.make(steps=1000, broken=17)
+    with pytest.raises(DivergedError, match=r"^stage 'toy', step 17: loss 'loss' is nan$"):
+        train(toys, stage)
+    assert len(stage.seen) == 20  # looked at every tenth step only: no step waits for the device
 
 
-def test_every_epoch_sees_every_image_once_and_any_step_is_known_alone() -> None:
-    order = _Order(10, seed=3)
-    indices = torch.cat([order.batch(step, 4) for step in range(5)])
-    assert sorted(indices[:10].tolist()) == list(range(10))
-    assert sorted(indices[10:].tolist()) == list(range(10))
-    assert indices[:10].tolist() != indices[10:].tolist()
-    assert torch.equal(_Order(10, seed=3).batch(3, 4), indices[12:16])
+def test_a_divergence_is_never_saved(toys: Any, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(DivergedError, match="step 17: loss 'loss' is nan"):
+        train(toys, toys.make(steps=1000, broken=17), checkpoint_seconds=-1.0, checkpoint=checkpoint)
+    assert torch.load(checkpoint, weights_only=True)["run"]["step"] == 16
 
 
-def test_warm_up_and_cosine_decay(toy: Any) -> None:
-    model = make(toy, steps=10)
-    stage = next(iter(model.stages(VIEW)))
-    stage.spec = replace(stage.spec, warmup_steps=4, learning_rate=LearningRate.COSINE)
-    run = _StageRun(stage, 0, dict(stage.modules()), VIEW, TrainingSettings(0), FABRIC)
-    rates = [run.optimizers["network"].param_groups[0]["lr"] for _ in run]
-    assert rates[0] == pytest.approx(0.05 / 5)
-    assert max(rates) == rates[4]
-    assert rates[-1] == pytest.approx(0.05 * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * 9 / 10)).item()), rel=1e-5)
+def test_weights_that_are_not_finite_are_a_divergence_too(toys: Any) -> None:
+    class Ruined(toys.Stage):
+        def step(self, batch: Any, update: Any) -> Any:
+            scalars = super().step(batch, update)
+            with torch.no_grad():
+                self.network.layers[3].bias[0] = float("inf")
+            return {name: torch.zeros(()) for name in scalars}
+
+    stage = Ruined(toys.Options(steps=1), toys.spec, None, {})
+    with pytest.raises(DivergedError, match=r"stage 'toy': weights network\.layers\.3\.bias are not finite"):
+        train(toys, stage)
 
 
-def test_the_stage_budget_is_replaced_not_scaled() -> None:
-    spec = StageSpec("s", steps=100, batch_size=32)
-    assert TrainingSettings(0).budget(spec).steps == 100
-    assert TrainingSettings(0, images=33).budget(spec).steps == 2
+def test_seconds_count_what_a_stage_computes_beforehand(toys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    class Preparing(toys.Stage):
+        def begin(self, train: Any) -> None:
+            now[0] += 1000.0
+
+        def step(self, batch: Any, update: Any) -> Any:
+            now[0] += 1.0
+            return super().step(batch, update)
+
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
+    assert train(toys, Preparing(toys.Options(), toys.spec, None, {})).seconds == 1012.0
 
 
-class TwoStages:
-    """A second stage that builds its network only when it is asked for."""
+def test_seconds_add_up_over_sittings(toys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
 
-    def __init__(self, toy: Any) -> None:
-        self.first = make(toy)
-        self.second: Any = None
-
-    def stages(self, view: TrainingView) -> Any:
-        yield from self.first.stages(view)
-        self.second = toy_like(self.first)
-        yield from self.second.stages(view)
-
-
-def toy_like(model: Any) -> Any:
-    return type(model)(model.config, SPEC, None)
-
-
-def test_a_kill_between_two_stages_changes_nothing(toy: Any, tmp_path: Path) -> None:
-    class StopHereError(Exception):
-        pass
+    class Slow(toys.Stage):
+        def step(self, batch: Any, update: Any) -> Any:
+            now[0] += 1.0
+            return super().step(batch, update)
 
     def stop(progress: Progress) -> None:
-        calls.append(progress.step)
-        if len(calls) == 13:  # the first report of the second stage
+        if progress.step == 7:
             raise StopHereError
 
-    whole, broken, resumed = TwoStages(toy), TwoStages(toy), TwoStages(toy)
-    train(whole, VIEW, TrainingSettings(0), FABRIC)  # type: ignore[arg-type]
-    calls: list[int] = []
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
     checkpoint = tmp_path / "checkpoint.pt"
     with pytest.raises(StopHereError):
-        train(broken, VIEW, TrainingSettings(0), FABRIC, checkpoint, stop)  # type: ignore[arg-type]
-    train(resumed, VIEW, TrainingSettings(0), FABRIC, checkpoint)  # type: ignore[arg-type]
-    assert torch.equal(weights(resumed.second), weights(whole.second))
+        train(toys, Slow(toys.Options(), toys.spec, None, {}), checkpoint_seconds=-1.0, checkpoint=checkpoint,
+              report=stop)  # fmt: skip
+    now[0] += 500.0  # between two sittings
+    log = train(toys, Slow(toys.Options(), toys.spec, None, {}), checkpoint=checkpoint)
+    assert log.seconds == 12.0
+
+
+def test_a_checkpoint_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    from genbench.training import checkpoints
+
+    path = tmp_path / "checkpoint.pt"
+    checkpoints.write(path, checkpoints.packed({"value": torch.arange(3), "names": ["a"]}))
+    content = checkpoints.unpacked(path.read_bytes(), torch.device("cpu"))
+    assert content["value"].tolist() == [0, 1, 2]
+    assert content["names"] == ["a"]
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
