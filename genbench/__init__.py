@@ -1,6 +1,6 @@
 """genbench: which generative image model is better, at what, how sure are we, and what does an image cost?
 
-The public API for plugin authors, exported lazily (PEP 562): importing genbench imports no torch.
+The public API, exported lazily (PEP 562): importing genbench imports no torch.
 """
 
 from __future__ import annotations
@@ -9,62 +9,86 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names again, for type checkers and editors; tests/test_layering.py compares the two
+    from genbench.config.api import dataset as dataset
+    from genbench.config.api import evaluate as evaluate
+    from genbench.config.api import run as run
+    from genbench.config.mistakes import MistakeError as MistakeError
+    from genbench.images import ArrayImages as ArrayImages
     from genbench.images import to_bytes as to_bytes
     from genbench.images import to_unit_range as to_unit_range
+    from genbench.interfaces.budget import Budget as Budget
+    from genbench.interfaces.data import Column as Column
+    from genbench.interfaces.data import ConditionKind as ConditionKind
+    from genbench.interfaces.data import ConditionSpec as ConditionSpec
     from genbench.interfaces.data import Dataset as Dataset
     from genbench.interfaces.data import DataSpec as DataSpec
-    from genbench.interfaces.data import Split as Split
+    from genbench.interfaces.data import ImageSet as ImageSet
+    from genbench.interfaces.drawing import DiffusionSampler as DiffusionSampler
     from genbench.interfaces.drawing import DrawSpec as DrawSpec
     from genbench.interfaces.drawing import Generator as Generator
     from genbench.interfaces.drawing import Grid as Grid
     from genbench.interfaces.drawing import Guidance as Guidance
     from genbench.interfaces.drawing import HasLikelihood as HasLikelihood
+    from genbench.interfaces.drawing import Level as Level
     from genbench.interfaces.drawing import LogProb as LogProb
+    from genbench.interfaces.drawing import OneShotSampler as OneShotSampler
+    from genbench.interfaces.drawing import RasterSampler as RasterSampler
     from genbench.interfaces.drawing import Runner as Runner
     from genbench.interfaces.drawing import Sampler as Sampler
     from genbench.interfaces.drawing import SampleRequest as SampleRequest
     from genbench.interfaces.drawing import Schedule as Schedule
-    from genbench.interfaces.measurement import Direction as Direction
+    from genbench.interfaces.measurement import MARKS as MARKS
+    from genbench.interfaces.measurement import MeasureInfo as MeasureInfo
     from genbench.interfaces.measurement import Measurement as Measurement
+    from genbench.interfaces.measuring import Evidence as Evidence
     from genbench.interfaces.measuring import FeatureExtractor as FeatureExtractor
-    from genbench.interfaces.measuring import Features as Features
     from genbench.interfaces.measuring import Metric as Metric
+    from genbench.interfaces.measuring import Score as Score
+    from genbench.interfaces.measuring import UndeclaredReadError as UndeclaredReadError
+    from genbench.interfaces.tasks import Examples as Examples
+    from genbench.interfaces.tasks import Task as Task
     from genbench.interfaces.training import Batch as Batch
     from genbench.interfaces.training import LearningRate as LearningRate
     from genbench.interfaces.training import Stage as Stage
+    from genbench.interfaces.training import StagePlan as StagePlan
     from genbench.interfaces.training import StageSpec as StageSpec
+    from genbench.interfaces.training import StageState as StageState
     from genbench.interfaces.training import TrainingView as TrainingView
     from genbench.interfaces.training import Update as Update
+    from genbench.registry.code import files_digest as files_digest
     from genbench.registry.entries import NoOptions as NoOptions
+    from genbench.registry.entries import Registrar as Registrar
     from genbench.registry.entries import Registry as Registry
     from genbench.registry.hooks import hookimpl as hookimpl
+    from genbench.reports.loaded import LoadedSweep as LoadedSweep
+    from genbench.reports.loaded import load as load
+    from genbench.store.records import RunRecord as RunRecord
+    from genbench.store.sweeps import Sweep as Sweep
+    from genbench.tracking.tracker import Tracker as Tracker
+    from genbench.tracking.tracker import TrackerUnavailableError as TrackerUnavailableError
 
-EXPORTS: dict[str, str] = {
-    **dict.fromkeys(["to_bytes", "to_unit_range"], "genbench.images"),
-    **dict.fromkeys(["DataSpec", "Dataset", "Split"], "genbench.interfaces.data"),
-    **dict.fromkeys(
-        [
-            "DrawSpec",
-            "Generator",
-            "Grid",
-            "Guidance",
-            "HasLikelihood",
-            "LogProb",
-            "Runner",
-            "SampleRequest",
-            "Sampler",
-            "Schedule",
-        ],
-        "genbench.interfaces.drawing",
-    ),
-    **dict.fromkeys(["Direction", "Measurement"], "genbench.interfaces.measurement"),
-    **dict.fromkeys(["FeatureExtractor", "Features", "Metric"], "genbench.interfaces.measuring"),
-    **dict.fromkeys(
-        ["Batch", "LearningRate", "Stage", "StageSpec", "TrainingView", "Update"], "genbench.interfaces.training"
-    ),
-    **dict.fromkeys(["NoOptions", "Registry"], "genbench.registry.entries"),
-    **dict.fromkeys(["hookimpl"], "genbench.registry.hooks"),
+_PUBLIC = {
+    "genbench.config.api": "dataset evaluate run",
+    "genbench.config.mistakes": "MistakeError",
+    "genbench.images": "ArrayImages to_bytes to_unit_range",
+    "genbench.interfaces.budget": "Budget",
+    "genbench.interfaces.data": "Column ConditionKind ConditionSpec DataSpec Dataset ImageSet",
+    "genbench.interfaces.drawing": "DiffusionSampler DrawSpec Generator Grid Guidance HasLikelihood Level"
+    " LogProb OneShotSampler RasterSampler Runner SampleRequest Sampler Schedule",
+    "genbench.interfaces.measurement": "MARKS MeasureInfo Measurement",
+    "genbench.interfaces.measuring": "Evidence FeatureExtractor Metric Score UndeclaredReadError",
+    "genbench.interfaces.tasks": "Examples Task",
+    "genbench.interfaces.training": "Batch LearningRate Stage StagePlan StageSpec StageState TrainingView Update",
+    "genbench.registry.code": "files_digest",
+    "genbench.registry.entries": "NoOptions Registrar Registry",
+    "genbench.registry.hooks": "hookimpl",
+    "genbench.reports.loaded": "LoadedSweep load",
+    "genbench.store.records": "RunRecord",
+    "genbench.store.sweeps": "Sweep",
+    "genbench.tracking.tracker": "Tracker TrackerUnavailableError",
 }
+
+EXPORTS: dict[str, str] = {name: module for module, names in _PUBLIC.items() for name in names.split()}
 """Public name -> the module that defines it."""
 
 

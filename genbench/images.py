@@ -63,6 +63,26 @@ class ArrayImages(ImageSet):
         return ArrayImages(self.id, self.array, self._columns, self.first + first, count)
 
 
+class Renamed(ImageSet):
+    """A set of images under another id: that of what its content depends on, where it does not know that itself."""
+
+    def __init__(self, id: str, images: ImageSet) -> None:
+        self.id, self.images = id, images
+        self.first, self.count, self.shape, self.columns = images.first, images.count, images.shape, images.columns
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Images start, …, stop - 1."""
+        return self.images.read(start, stop)
+
+    def take(self, indices: Tensor) -> Tensor:
+        """The images at these indices."""
+        return self.images.take(indices)
+
+    def part(self, first: int, count: int) -> Renamed:
+        """`count` images from number `first` of this set on."""
+        return Renamed(self.id, self.images.part(first, count))
+
+
 def _tensor(images: Any) -> Tensor:
     """A tensor of one's own, so that nobody writes into a memory map."""
     return images.clone() if isinstance(images, Tensor) else torch.from_numpy(np.array(images))

@@ -2,100 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from genbench.config.schema import RootConfig
+from genbench.config.schema import HIDDEN, RootConfig
+from genbench.interfaces.budget import Budget
+from genbench.registry.choice import Choice
 from genbench.registry.entries import Entry, Registry
-from genbench.running.plan import Choice, Plan, SamplingPlan, TimingPlan, TrainingPlan
+from genbench.registry.kinds import optional, several
+from genbench.running.plan import ExtractionPlan, Place, Plan, SamplingPlan, TimingPlan, TrainingPlan
 
 
 class ConfigError(ValueError):
     """A config that composes but cannot be meant; the message says which value and what would do."""
 
 
-def plan_from_config(config: DictConfig, registry: Registry) -> Plan:
-    """Raises ConfigError for values out of range, UnknownNameError for names that are not registered."""
+def plan_from_config(
+    config: DictConfig, registry: Registry, overrides: Sequence[str] = (), place: Place | None = None
+) -> Plan:
+    """Raises ConfigError for values out of range, UnknownNameError for names that are not registered.
+
+    `place` is where the job stands; by default what the config itself says of it.
+    """
     root: RootConfig = OmegaConf.to_object(config)  # type: ignore[assignment]
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
     model = choice(registry, "model", root.model)
     used = {
-        group: _value(registry, group, getattr(root, group)) if group in model.entry.uses else None
-        for group in ("schedule", "grid", "guidance")
+        group: choice(registry, group, getattr(root, group)) if group in model.entry.uses else None
+        for group in optional()
     }
     _check(root)
+    stand = root.place
+    own = Place(stand.sweep, stand.command, stand.number, stand.jobs, stand.of_list, dict(stand.axes))
     return Plan(
         model=model,
         dataset=choice(registry, "dataset", root.dataset),
-        task=_value(registry, "task", root.task),
-        sampler=_value(registry, "sampler", root.sampler),
+        task=choice(registry, "task", root.task),
+        sampler=choice(registry, "sampler", root.sampler),
         schedule=used["schedule"],
         grid=used["grid"],
         guidance=used["guidance"],
-        features={name: _named(registry, "features", name, node) for name, node in root.features.items()},
-        metrics={name: _named(registry, "metrics", name, node) for name, node in root.metrics.items()},
+        features={name: named(registry, "features", name, node) for name, node in root.features.items()},
+        metrics={name: named(registry, "metrics", name, node) for name, node in root.metrics.items()},
         tracking=choice(registry, "tracking", root.tracking),
         training=TrainingPlan(
             root.training.seed,
-            root.training.steps,
-            root.training.images,
+            _budget(root.training.budget),
             root.training.precision.value,
             root.training.checkpoint_seconds,
         ),
         sampling=SamplingPlan(
-            root.sampling.seed, root.sampling.num_samples, root.sampling.batch_size, root.sampling.dtype.value
+            root.sampling.seed,
+            root.sampling.num_samples,
+            root.sampling.batch_size,
+            root.sampling.dtype.value,
+            root.sampling.fast,
         ),
         timing=TimingPlan(root.timing.repetitions, root.timing.seconds),
-        seed=root.seed,
+        extraction=ExtractionPlan(root.extraction.device, root.extraction.batch_size),
         device=root.device,
         threads=root.threads,
-        results=Path(root.results),
+        results=Path(root.results).absolute(),
         quick=root.quick,
-        config=plain,
+        objective=root.objective,
+        place=place or own,
+        config={key: value for key, value in plain.items() if key not in HIDDEN},
+        overrides=tuple(overrides),
     )
+
+
+def _budget(text: str | None) -> Budget | None:
+    try:
+        return Budget.parse(text) if text is not None else None
+    except ValueError as error:
+        raise ConfigError(f"training.budget={text}: {error}") from None
 
 
 def _check(root: RootConfig) -> None:
     positive = {
-        "steps": root.steps,
         "threads": root.threads,
         "sampling.num_samples": root.sampling.num_samples,
         "sampling.batch_size": root.sampling.batch_size,
-        "training.steps": root.training.steps,
-        "training.images": root.training.images,
+        "sampling.steps": root.sampling.steps,
         "training.checkpoint_seconds": root.training.checkpoint_seconds,
         "timing.repetitions": root.timing.repetitions,
         "timing.seconds": root.timing.seconds,
+        "extraction.batch_size": root.extraction.batch_size,
     }
     for name, value in positive.items():
-        if value is not None and value <= 0:
+        if value <= 0:
             raise ConfigError(f"{name}={value}: expected a number above 0")
-    if root.training.steps is not None and root.training.images is not None:
-        raise ConfigError("training.steps and training.images are both given: a budget is one or the other")
     if root.sampling.num_samples < 2:
         raise ConfigError(f"sampling.num_samples={root.sampling.num_samples}: statistics need at least 2 images")
-    for group in ("features", "metrics"):
+    for group in several():
         if not getattr(root, group):
             raise ConfigError(f"{group} is empty: choose at least one (`genbench list {group}`)")
 
 
 def choice(registry: Registry, kind: str, node: Any) -> Choice:
     """The entry that a composed group names, with its options."""
-    return _named(registry, kind, node.name, node)
+    return named(registry, kind, node.name, node)
 
 
-def _named(registry: Registry, kind: str, name: str, node: Any) -> Choice:
+def named(registry: Registry, kind: str, name: str, node: Any) -> Choice:
+    """The entry of this name, with the options of a composed node."""
     entry = registry.get(kind, name)
     return Choice(entry, _options(entry, node))
-
-
-def _value(registry: Registry, kind: str, node: Any) -> Any:
-    """The immutable value behind a group whose class is its own options."""
-    return _options(registry.get(kind, node.name), node)
 
 
 def _options(entry: Entry, node: Any) -> Any:

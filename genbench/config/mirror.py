@@ -13,9 +13,9 @@ from omegaconf import II
 from genbench.config.schema import RootConfig
 from genbench.config.searchpath import GenbenchSearchPath
 from genbench.registry.entries import Entry, Registry
+from genbench.registry.kinds import KINDS
 
-SEVERAL = ("features", "metrics")
-"""Groups of which a run may have several options: option `x` lands at features.x, metrics.x."""
+CONFIGS = "genbench.conf"
 
 
 def mirror(registry: Registry) -> None:
@@ -23,10 +23,11 @@ def mirror(registry: Registry) -> None:
     store = ConfigStore.instance()
     store.store(name="root", node=RootConfig, provider="genbench")
     for entry in registry:
-        package = f"{entry.kind}.{entry.name}" if entry.kind in SEVERAL else None
-        store.store(
-            group=entry.kind, name=entry.name, node=option_class(entry), package=package, provider=entry.provider
-        )
+        kind = KINDS[entry.kind]
+        if kind.group:
+            package = f"{entry.kind}.{entry.name}" if kind.several else None
+            node = option_class(entry)
+            store.store(group=entry.kind, name=entry.name, node=node, package=package, provider=entry.provider)
     GenbenchSearchPath.packages = tuple(registry.config_packages)
     HydraPlugins.instance().register(GenbenchSearchPath)
 
@@ -34,29 +35,32 @@ def mirror(registry: Registry) -> None:
 def option_class(entry: Entry) -> type[Any]:
     """The entry's dataclass as Hydra wants it: mutable, and with its `name`, so that a plan can be made of it.
 
-    A model also gets the defaults list through which it brings its sampler. The class keeps the entry's class name:
-    that is the name in Hydra's errors.
+    A model also gets the defaults list through which it brings its sampler, a task that of the metrics it brings. The
+    class keeps the entry's class name: that is the name in Hydra's errors.
     """
     hints = get_type_hints(entry.options)
     columns: list[tuple[str, Any, Any]] = []
-    if entry.kind not in SEVERAL:
+    if not KINDS[entry.kind].several:
         columns.append(("name", str, field(default=entry.name)))
     if entry.defaults:
-        overrides = [
-            {f"override /{group}@_global_.{group}": option} for group, option in sorted(entry.defaults.items())
-        ]
-        columns.append(("defaults", list[Any], field(default_factory=lambda: [*overrides, "_self_"])))
+        brought = [_brought(group, option) for group, option in sorted(entry.defaults.items())]
+        columns.append(("defaults", list[Any], field(default_factory=lambda: [*brought, "_self_"])))
     for option in fields(entry.options):
         if entry.kind == "sampler" and option.name == "steps":
-            columns.append(("steps", int, field(default=II("steps"))))
+            columns.append(("steps", int, field(default=II("sampling.steps"))))
         else:
             columns.append((option.name, hints[option.name], _default(option)))
     return make_dataclass(entry.options.__name__, columns)
 
 
+def _brought(group: str, option: str) -> dict[str, str]:
+    """An entry of a defaults list: another option of a group, or a further one of a group that has several."""
+    if KINDS[group].several:
+        return {f"/{group}@_global_.{group}.{option}": option}
+    return {f"override /{group}@_global_.{group}": option}
+
+
 def _default(option: Field[Any]) -> Any:
     if option.default_factory is not MISSING:
         return field(default_factory=option.default_factory)
-    if option.default is MISSING:
-        raise TypeError(f"option '{option.name}' has no default: every option needs one, so that a name alone suffices")
     return field(default=copy(option.default))

@@ -15,7 +15,7 @@ from genbench.config.compose import ConfigError, choice
 from genbench.config.mirror import mirror, option_class
 from genbench.config.mistakes import explain
 from genbench.discovery.plugins import load_plugins
-from genbench.running.plan import Choice
+from genbench.registry.choice import Choice
 
 ROOT = "only_tracking"
 

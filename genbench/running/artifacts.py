@@ -1,130 +1,124 @@
-"""The steps of a run that make artifacts: images, timing, scores. Each is made once and found again after that."""
+"""What is made of a trained model: images and timing. Each is made once and found again after that."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from itertools import count
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from genbench.drawing.clock import parameters, time_runners
-from genbench.drawing.draw import draw_images
+from genbench.drawing.clock import Clock
+from genbench.drawing.draw import draw_images, missing_batches
 from genbench.drawing.requests import Requests
-from genbench.interfaces.data import Dataset
-from genbench.interfaces.drawing import HasLikelihood
-from genbench.measuring.evaluator import Evaluator, ImageSet, bits_per_dim, real_images, uniform_noise
-from genbench.running import identity
+from genbench.drawing.rounds import TimingRules
+from genbench.drawing.timing import time_generator
+from genbench.images import ArrayImages
+from genbench.interfaces.data import ImageSet
+from genbench.interfaces.drawing import IMAGES
+from genbench.interfaces.measurement import Measurement
+from genbench.running.identity import Identity
 from genbench.running.model import Model
-from genbench.running.plan import Plan
-from genbench.running.progress import Narrator
-from genbench.store.artifacts import Store, clear_folder, write_json
-from genbench.store.records import Score, Scores
+from genbench.store.files import write_json
+from genbench.store.provenance import device_name, now
+from genbench.store.records import Sitting
+from genbench.store.typed_json import decode, encode
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The artifact `samples`: uint8 images [N, C, H, W] in a file, and the seconds that drawing them took."""
+    """The images of a run, by name: "images", and what the runner gave besides. `seconds` is what drawing all of them
+    took, over all sittings.
+    """
 
-    images: ImageSet
+    sets: Mapping[str, ImageSet]
     seconds: float
     reused: bool
 
 
+def draw(model: Model, requests: Requests, identity: Identity) -> Drawn:
+    """Draw the images that are scored, or what is missing of them; all ranks together.
+
+    The map of images grows by whole batches: it may hold more than the plan asks for, of which the first are used.
+    """
+    sampling, store, ranks = model.plan.sampling, model.store, model.ranks
+    count, size = sampling.num_samples, sampling.batch_size
+    rows = store.rows("samples", identity.id)
+    missing = ranks.broadcast(rows is None or rows.count < count)
+    if missing and ranks.rank == 0:
+        with store.grow("samples", identity.id, model.describe(identity)) as growing:
+            seconds = _draw(model, requests, growing.append, growing.count)
+            path = store.path("samples", identity.id) / "drawing.json"
+            before = json.loads(path.read_text())["seconds"] if path.exists() else 0.0
+            write_json(path, {"seconds": before + seconds})
+    elif missing:
+        _draw(model, requests, lambda rows: None, 0)
+    ranks.wait()
+    rows = store.rows("samples", identity.id)
+    assert rows is not None
+    assert not missing_batches(rows.count, count, size)
+    sets = {
+        name: ArrayImages(identity.id if name == IMAGES else f"{identity.id}-{name}", rows[name]).part(0, count)
+        for name in rows.formats
+    }
+    seconds = json.loads((store.path("samples", identity.id) / "drawing.json").read_text())["seconds"]
+    return Drawn(sets, seconds, reused=not missing)
+
+
+def _draw(model: Model, requests: Requests, append: Callable[[Any], object], have: int) -> float:
+    sampling = model.plan.sampling
+    return draw_images(
+        model.runner(sampling.batch_size),
+        requests,
+        sampling.num_samples,
+        sampling.batch_size,
+        append,
+        Clock(),
+        have,
+        model.ranks,
+        lambda done: model.progress.progress("drawing", done, sampling.num_samples),
+    )
+
+
 @dataclass(frozen=True)
-class Steps:
-    """What is done with one model, on its device."""
+class Timed:
+    """The sittings of a timing, the last one being the one that counts."""
 
-    plan: Plan
-    dataset: Dataset
-    store: Store
-    ids: identity.RunIds
-    model: Model
-    narrator: Narrator
+    sittings: tuple[Sitting, ...]
+    fast: bool
+    reused: bool
 
-    def draw(self) -> Drawn:
-        """Draw the images that are scored, or find them drawn."""
-        made = self.store.make("samples", self.ids.samples, self._draw)
-        content = json.loads((made.path / "drawing.json").read_text())
-        images = ImageSet(self.ids.samples, lambda: _load_images(made.path))
-        return Drawn(images, content["seconds"], made.reused)
+    @property
+    def measurements(self) -> Mapping[str, Measurement]:
+        """The clock's numbers by name."""
+        return self.sittings[-1].measurements
 
-    def time(self) -> tuple[dict[str, Any], bool]:
-        """The clock's numbers for this machine, and whether they were there before.
 
-        Disturbed numbers that were there before are measured again.
-        """
-        timing, before = self.store.make_json("timings", self.ids.timing, self._time)
-        if before and timing["contended"] and not self.plan.quick:
-            self.store.path("timings", f"{self.ids.timing}.json").unlink(missing_ok=True)
-            timing, before = self.store.make_json("timings", self.ids.timing, self._time)
-        return timing, before
+def time_model(model: Model, requests: Requests, identity: Identity) -> Timed:
+    """Time the model, or find it timed. Numbers that others disturbed are measured once more, unless it is a toy."""
+    plan, progress, store = model.plan, model.progress, model.store
 
-    def score(self, evaluator: Evaluator, images: ImageSet) -> tuple[Scores, Scores, dict[str, Scores]]:
-        """Scores at n, the same at the held-out size, and those of held-out images and of noise."""
-        n = self.plan.sampling.num_samples
-        floor = min(n, len(self.dataset.splits["held_out"]))
-        sets = {
-            "samples": (images, n),
-            "samples at the floor's n": (images, floor),
-            "held_out": (real_images(self.dataset, "held_out"), floor),
-            "noise": (uniform_noise(self.dataset, n), n),
-        }
-        total, done = len(sets) * len(evaluator.extractors) * len(evaluator.metrics), count(0)
-
-        def measured(name: str) -> Scores:
-            def report(score: str) -> None:
-                self.narrator.progress("scoring", next(done), total, f"{score} of {name}")
-
-            return {key: Score.of(found) for key, found in evaluator.score(*sets[name], report).items()}
-
-        scores = {name: measured(name) for name in sets}
-        return scores.pop("samples") | self._likelihood(), scores.pop("samples at the floor's n"), scores
-
-    def _requests(self) -> Requests:
-        return Requests(self.dataset, self.plan.task, self.plan.sampling.seed, self.model.device)
-
-    def _draw(self, side: Path) -> None:
-        total, size = self.plan.sampling.num_samples, self.plan.sampling.batch_size
-        drawn = draw_images(
-            self.model.runner(size),
-            self._requests(),
-            total,
-            size,
-            lambda done: self.narrator.progress("drawing", done, total),
+    def sit(content: Any) -> dict[str, Any]:
+        progress.say("timing (waits for other timings on this device)")
+        timing = time_generator(
+            lambda draw: model.generator().prepare(draw),
+            model.draw_spec(plan.sampling.batch_size, fast=plan.sampling.fast),
+            requests,
+            TimingRules(plan.timing.repetitions, plan.timing.seconds),
+            plan.threads,
+            device_name(plan.device),
+            say=progress.say,
         )
-        clear_folder(side)
-        np.save(side / "images.npy", drawn.images.numpy())
-        write_json(side / "drawing.json", {"seconds": drawn.seconds})
+        sitting = Sitting(utc=now(), measurements=timing.measurements, load=timing.load)
+        return {"fast": timing.fast, "sittings": [*(content["sittings"] if content else []), encode(sitting)]}
 
-    def _time(self) -> dict[str, Any]:
-        size, rules = self.plan.sampling.batch_size, self.plan.timing
-        batched, single = self.model.runner(size), self.model.runner(1)
-        self.narrator.say("timing (waits for other timings on this device)")
-        timing = time_runners(
-            batched, single, self._requests(), size, rules.repetitions, rules.seconds, self.plan.threads
-        )
-        content = {key: value for key, value in asdict(timing).items() if key not in ("runs", "latency_runs")}
-        return {**content, "prepare_seconds": self.model.prepare_seconds, "parameters": parameters(single)}
-
-    def _likelihood(self) -> Scores:
-        """Bits per dimension of the held-out images, for models that can say."""
-        if not issubclass(self.plan.model.entry.load(), HasLikelihood):  # type: ignore[arg-type]
-            return {}
-
-        def measure() -> dict[str, Any]:
-            generator = self.model.generator()
-            assert isinstance(generator, HasLikelihood)
-            return asdict(Score.of(bits_per_dim(generator, self.dataset)))
-
-        key = identity.digest(model=self.ids.model, dataset=self.dataset.fingerprint, metric="bits_per_dim")
-        content, _ = self.store.make_json("scores", key, measure)
-        return {"model/bits_per_dim": Score(**content)}
+    made = model.describe(identity)
+    content, reused = store.make_json("timings", identity.id, lambda: sit(None), made)
+    if reused and not plan.quick and _disturbed(content):
+        content, reused = store.update_json("timings", identity.id, sit, made), False
+    sittings = decode(tuple[Sitting, ...], content["sittings"], f"timings/{identity.id}")
+    return Timed(sittings, content["fast"], reused)
 
 
-def _load_images(path: Path) -> Tensor:
-    return torch.from_numpy(np.load(path / "images.npy"))
+def _disturbed(content: Any) -> bool:
+    last = content["sittings"][-1]
+    return any("contended" in measurement["marks"] for measurement in last["measurements"].values())

@@ -1,42 +1,31 @@
-"""One run, top to bottom: config -> dataset -> model -> images and clock -> features -> metrics -> record."""
+"""One run, top to bottom: plan -> dataset -> model -> images and clock -> evidence -> measurements -> record."""
 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
 import yaml
 
-from genbench.discovery.plugins import load_plugins
-from genbench.drawing.devices import claim, resolve_device
+from genbench.drawing.devices import claim
+from genbench.drawing.requests import Requests
 from genbench.errors import DivergedError
 from genbench.images import save_grid
-from genbench.interfaces.data import Dataset
-from genbench.measuring.evaluator import Evaluator, real_images
-from genbench.running import identity
-from genbench.running.artifacts import Steps
+from genbench.interfaces.ranks import Alone, Ranks
+from genbench.running.artifacts import draw, time_model
+from genbench.running.identity import generator_class
+from genbench.running.lookup import Asked, RefusedError, look_up, resolved, run_name
 from genbench.running.model import Model
-from genbench.running.plan import Choice, Plan
-from genbench.running.progress import Narrator
+from genbench.running.plan import Plan
+from genbench.running.progress import Progress
+from genbench.running.ranks import RankError
+from genbench.running.recording import Found, begun, done, merged
+from genbench.running.scoring import evaluator, score
 from genbench.store.artifacts import Store
-from genbench.store.provenance import device_name, provenance
-from genbench.store.records import (
-    ArtifactIds,
-    DatasetRecord,
-    FeaturesRecord,
-    ModelRecord,
-    ProvenanceRecord,
-    RecordError,
-    RunRecord,
-    SamplerRecord,
-    SamplingRecord,
-    Status,
-    TrainingRecord,
-    read_record,
-    write_record,
-)
+from genbench.store.records import OlderRecordError, RecordError, RunRecord, Status, read_record, write_record
 
 
 @dataclass(frozen=True)
@@ -47,157 +36,136 @@ class Outcome:
     reused: bool
 
 
-class RefusedError(ValueError):
-    """The dataset or the device that the plan names cannot be had: there is no run to record."""
-
-
-def benchmark(plan: Plan, command: str, label: str = "", live: bool = True) -> Outcome:
+def benchmark(
+    plan: Plan,
+    label: str = "",
+    live: bool = True,
+    ranks: Ranks | None = None,
+    heard: Callable[[str], None] = lambda line: None,
+) -> Outcome | None:
     """Do what the plan asks, or find it done. What goes wrong inside the run is in its record, not raised.
 
-    `label` begins each line that is said (default: the model's name). `live` shows a progress bar on a terminal: not
-    where several jobs share it. Raises RefusedError.
+    `label` begins each line that is said (default: the model's name); `live` shows a progress bar on a terminal: not
+    where several jobs share it; `heard` is told of progress. Of several processes rank 0 has the outcome, the others
+    None. Raises RefusedError.
     """
-    torch.set_num_threads(plan.threads)
-    try:
-        plan = replace(plan, device=resolve_device(plan.device))
-        dataset = _load(plan.dataset)
-    except ValueError as error:
-        raise RefusedError(str(error)) from error
-    ids = identity.run_ids(plan, dataset.fingerprint)
-    store = Store(plan.results)
-    run_id = f"{plan.model.entry.name}-{dataset.name}-s{plan.seed}-{ids.run[:8]}"
-    path = plan.results / run_id / "result.json"
-    try:
-        if path.exists() and _final(record := read_record(path)):
-            return Outcome(record, reused=True)
-    except RecordError as error:
-        raise RefusedError(f"{error} (move the file away to compute the run anew)") from error
-    folder = store.run_dir(run_id)
-    (folder / "config.yaml").write_text(yaml.safe_dump(plan.config, sort_keys=False))
-    empty = _empty_record(plan, dataset, ids, run_id, command)
-    with Narrator(label or plan.model.entry.name, folder / "run.log", live) as narrator:
+    ranks = ranks or Alone()
+    _settle(plan)
+    with claim(resolved(plan.device)) as device:
+        asked = look_up(replace(plan, device=device))
+        run_id = run_name(asked)
+        folder = plan.results / run_id
+        if ranks.rank > 0:
+            with Progress(label, None) as silent:
+                _run(asked, run_id, Store(plan.results), ranks, silent)
+            return None
+        before = _read(asked, run_id)
         try:
-            with claim(plan.device) as device:
-                own = replace(plan, device=device)
-                record = _run(own, dataset, replace(store, say=narrator.say), ids, empty, narrator)
-        except (Exception, SystemExit) as error:  # a plugin that exits ends its own run, not the sweep
-            with suppress(OSError):  # a full disk must not hide the reason
-                narrator.note(traceback.format_exc())
-            status = Status.DIVERGED if isinstance(error, DivergedError) else Status.FAILED
-            record = replace(empty, status=status, reason=f"{type(error).__name__}: {error}")
-            narrator.say(f"{record.status.value}: {record.reason}")
-    if record.status is not Status.DONE and path.exists() and (other := read_record(path)).status is Status.DONE:
-        return Outcome(other, reused=True)  # another sweep finished it meanwhile
-    write_record(path, record)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.yaml").write_text(yaml.safe_dump(dict(plan.config), sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise RefusedError(f"results={plan.results}: {error.strerror or error}") from None
+        with Progress(label or plan.model.name, folder / "run.log", live, heard=heard) as progress:
+            record = _recorded(asked, run_id, ranks, progress)
+    record = merged(record, before)
+    if record.status != Status.DONE and before is not None and before.status == Status.DONE:
+        return Outcome(before, reused=True)  # another sweep finished it meanwhile
+    if before is not None and _same(record, before):
+        return Outcome(before, reused=True)
+    write_record(folder / "result.json", record)
     return Outcome(record, reused=False)
 
 
-def _run(
-    plan: Plan, dataset: Dataset, store: Store, ids: identity.RunIds, empty: RunRecord, narrator: Narrator
-) -> RunRecord:
-    if reason := _incompatible(plan, dataset):
-        narrator.say(f"incompatible: {reason}")
-        return replace(empty, status=Status.INCOMPATIBLE, reason=reason)
+def _recorded(asked: Asked, run_id: str, ranks: Ranks, progress: Progress) -> RunRecord:
+    """The record of the run, whatever comes of it."""
+    try:
+        return _run(asked, run_id, Store(asked.plan.results, progress.say), ranks, progress)
+    except (Exception, SystemExit) as error:  # a plugin that exits ends its own run, not the sweep
+        with suppress(OSError):  # a full disk must not hide the reason
+            progress.note(traceback.format_exc())
+        status = Status.DIVERGED if isinstance(error, DivergedError) else Status.FAILED
+        reason = str(error) if isinstance(error, RankError) else f"{type(error).__name__}: {error}"
+        progress.say(f"{status.value}: {reason}")
+        record = begun(asked.plan, asked.dataset, asked.reference, asked.ids, run_id)
+        return replace(record, status=status, reason=reason)
 
-    # Extractors first: weights that are missing should be known before hours of training.
-    evaluator = Evaluator(store, plan.features, plan.metrics, real_images(dataset, "train"), narrator.note)
-    for name, extractor in evaluator.extractors.items():
-        if extractor.domain not in ("", dataset.name):
-            narrator.say(f"features={name} are made for {extractor.domain}: on {dataset.name} they say little")
-    model = Model(plan, dataset, store, ids.model, narrator)
-    steps = Steps(plan, dataset, store, ids, model, narrator)
-    log, trained_before = model.train()
-    narrator.say(f"trained in {log['seconds']:.0f} s{_before(trained_before)}")
 
-    drawn = steps.draw()
-    if not (grid := plan.results / empty.run_id / "samples.png").exists():
-        save_grid(drawn.images.load(), grid, caption=f"{empty.model.name} on {dataset.name}, seed {plan.seed}")
-    narrator.say(f"drew {plan.sampling.num_samples} images{_before(drawn.reused)}")
+def _run(asked: Asked, run_id: str, store: Store, ranks: Ranks, progress: Progress) -> RunRecord:
+    plan, dataset, spec, ids = asked.plan, asked.dataset, asked.spec, asked.ids
+    record = begun(plan, dataset, asked.reference, ids, run_id)
+    model = Model(plan, dataset, spec, ids.stages, store, ranks, progress)
+    if reason := _incompatible(asked, model):
+        progress.say(f"incompatible: {reason}")
+        return replace(record, status=Status.INCOMPATIBLE, reason=reason)
+    measuring = evaluator(asked, model)
 
-    timing, timed_before = steps.time()
-    narrator.say(f"timed: {timing['images_per_second']:.3g} images/s{_before(timed_before)}")
+    stages = model.train()
+    if stages:
+        progress.say(
+            f"trained in {sum(stage.seconds for stage in stages):.0f} s{_before(all(s.reused for s in stages))}"
+        )
 
-    metrics, at_floor, references = steps.score(evaluator, drawn.images)
-    narrator.say("scored")
+    requests = Requests(dataset, plan.task_value, plan.sampling.seed, model.device)
+    drawn = draw(model, requests, ids.samples)
+    if ranks.rank == 0 and not (grid := plan.results / run_id / "samples.png").exists():
+        save_grid(drawn.sets["images"], grid, caption=f"{plan.model.name} on {dataset.name}, seed {plan.sampling.seed}")
+    progress.say(f"drew {plan.sampling.num_samples} images{_before(drawn.reused)}")
 
-    return replace(
-        empty,
-        status=Status.DONE,
-        reason=None,
-        model=replace(empty.model, id=ids.model, parameters=timing.pop("parameters")),
-        features=tuple(
-            FeaturesRecord(name=name, fingerprint=extractor.fingerprint)
-            for name, extractor in evaluator.extractors.items()
-        ),
-        metrics=metrics,
-        metrics_at_floor=at_floor,
-        references=references,
-        training=TrainingRecord(**{key: log[key] for key in ("seconds", "steps", "images")}, reused=trained_before),
-        sampling=SamplingRecord(
-            num_samples=plan.sampling.num_samples,
-            draw_seconds=drawn.seconds,
-            dtype=plan.sampling.dtype,
-            threads=plan.threads,
-            device=device_name(plan.device),
-            reused=timed_before,
-            **timing,
-        ),
+    timed = time_model(model, requests, ids.timing) if ranks.rank == 0 else None
+    ranks.wait()
+    if timed:
+        rate = timed.measurements["images_per_second"].value
+        progress.say(f"timed: {rate:.3g} images/s{_before(timed.reused)}")
+
+    scored = score(asked, model, measuring, requests, drawn, timed)
+    if timed is None:
+        return record
+    progress.say("scored")
+    return done(plan, record, store, ids, Found(tuple(stages), drawn, timed, scored))
+
+
+def _incompatible(asked: Asked, model: Model) -> str | None:
+    """The reason why this combination cannot work, asked before any training."""
+    plan = asked.plan
+    if reason := plan.task_value.unsupported(asked.dataset):
+        return str(reason)
+    draw = model.draw_spec(plan.sampling.batch_size, fast=plan.sampling.fast)
+    reason = generator_class(plan).unsupported(plan.model.options, asked.spec, draw, plan.schedule_value)
+    return str(reason) if reason else None
+
+
+def _settle(plan: Plan) -> None:
+    """Numbers depend on the plan, never on environment variables."""
+    torch.set_num_threads(plan.threads)
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def _read(asked: Asked, run_id: str) -> RunRecord | None:
+    """The record that is there already; one of an earlier version is no record of this run."""
+    path = asked.plan.results / run_id / "result.json"
+    try:
+        record = read_record(path) if path.exists() else None
+    except OlderRecordError:
+        return None
+    except RecordError as error:
+        raise RefusedError(f"{error} (move the file away to compute the run anew)") from error
+    return record
+
+
+def _same(record: RunRecord, before: RunRecord) -> bool:
+    """Whether a run found all of it in the store, and its record says so already."""
+    joined = {(artifact.kind, artifact.id) for artifact in record.artifacts}
+    known = {(artifact.kind, artifact.id) for artifact in before.artifacts}
+    return (
+        record.status == before.status == Status.DONE
+        and joined == known
+        and record.rows == before.rows
+        and record.costs == before.costs
+        and record.left_out == before.left_out
     )
-
-
-_LOADED: dict[str, Dataset] = {}
-"""The last dataset: the jobs of a sweep mostly share one, and large ones take long to read."""
-
-
-def _load(choice: Choice) -> Dataset:
-    key = f"{choice.entry.name} {choice.options}"
-    if key not in _LOADED:
-        _LOADED.clear()
-        _LOADED[key] = choice.build()
-    return _LOADED[key]
-
-
-def _final(record: RunRecord) -> bool:
-    """A finished run; but one whose timing others disturbed is worth another look at the clock, unless it is a toy."""
-    disturbed = record.sampling is not None and record.sampling.contended and not record.quick
-    return record.status is Status.DONE and not disturbed
 
 
 def _before(reused: bool) -> str:
     return " (from the store)" if reused else ""
-
-
-def _incompatible(plan: Plan, dataset: Dataset) -> str | None:
-    """The reason why this combination cannot work, asked before any training."""
-    if reason := plan.task.unsupported(dataset):
-        return reason
-    spec = replace(dataset.spec, conditions=plan.task.conditions)
-    reason = plan.model.entry.load().unsupported(plan.model.options, spec, plan.sampler, plan.guidance)  # type: ignore[attr-defined]
-    return str(reason) if reason else None
-
-
-def _empty_record(plan: Plan, dataset: Dataset, ids: identity.RunIds, run_id: str, command: str) -> RunRecord:
-    """What is known before any work."""
-    entry = plan.model.entry
-    sampler = {key: value for key, value in plan.config["sampler"].items() if key != "name"}
-    found = provenance(plan.device, {"training": plan.training.seed, "sampling": plan.sampling.seed}, command)
-    return RunRecord(
-        run_id=run_id,
-        status=Status.FAILED,
-        reason="not finished",
-        family=identity.family_id(plan, dataset.fingerprint),
-        config=plan.config,
-        quick=plan.quick,
-        dataset=DatasetRecord(
-            name=dataset.name,
-            fingerprint=dataset.fingerprint,
-            splits={name: len(split) for name, split in dataset.splits.items()},
-            reference_split="train",
-        ),
-        model=ModelRecord(
-            name=entry.name, plugin=entry.provider, plugin_version=load_plugins().version(entry.provider)
-        ),
-        sampler=SamplerRecord(name=plan.config["sampler"]["name"], options=sampler),
-        provenance=ProvenanceRecord(**found),
-        artifacts=ArtifactIds(model=ids.model, samples=ids.samples, timing=ids.timing),
-    )

@@ -1,105 +1,183 @@
-"""A model of the plan, trained or loaded the first time somebody needs its weights, and made into runners."""
+"""The model of a plan: its stages trained or found in the store, and made into generators and runners."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from genbench.drawing.seeds import mix
-from genbench.interfaces.data import Dataset
+from genbench.interfaces.data import Dataset, DataSpec
 from genbench.interfaces.drawing import DrawSpec, Generator, Runner
-from genbench.interfaces.training import TrainingView
+from genbench.interfaces.ranks import Ranks
+from genbench.interfaces.training import Stage, StagePlan, StageState
+from genbench.running.describing import describe_with
+from genbench.running.identity import Identity, generator_class, learner_libraries, planned_stages
 from genbench.running.plan import Plan
-from genbench.running.progress import Narrator
-from genbench.store.artifacts import Store, write_json
+from genbench.running.progress import Progress
+from genbench.store.artifacts import Store
+from genbench.store.files import write_json
+from genbench.training.stages import construct, learnt, restore, stage_data
+
+if TYPE_CHECKING:
+    from genbench.training.progress import TrainingLog
+
+WEIGHTS = "final.safetensors"
+"""The weights of a stage that draw: the averaged ones, where it keeps averages."""
+
+
+@dataclass(frozen=True)
+class TrainedStage:
+    """What training a stage cost, and whether it was an earlier run that paid."""
+
+    name: str
+    id: str
+    seconds: float
+    steps: int
+    images: int
+    reused: bool
 
 
 class Model:
-    """The artifact `model` of a run."""
+    """The stages of one run's model, by name, and what is made of them. `spec` has the task's conditions."""
 
-    def __init__(self, plan: Plan, dataset: Dataset, store: Store, model_id: str, narrator: Narrator) -> None:
-        self.plan, self.dataset, self.store, self.id, self.narrator = plan, dataset, store, model_id, narrator
+    def __init__(
+        self,
+        plan: Plan,
+        dataset: Dataset,
+        spec: DataSpec,
+        identities: Mapping[str, Identity],
+        store: Store,
+        ranks: Ranks,
+        progress: Progress,
+    ) -> None:
+        self.plan, self.dataset, self.spec, self.identities = plan, dataset, spec, identities
+        self.store, self.ranks, self.progress = store, ranks, progress
         self.device = torch.device(plan.device)
-        self.prepare_seconds = 0.0
+        self.describe = describe_with(plan.device, plan.threads, ranks.count, plan.place.command)
+        stages, self.specs = planned_stages(plan, spec)
+        self.stages = {stage.name: stage for stage in stages}
+        self._trained: dict[str, Stage] = {}
         self._generator: Generator | None = None
-        self._runners: dict[int, Runner] = {}
 
-    def train(self) -> tuple[dict[str, Any], bool]:
-        """Train, or find trained: what training cost, and whether it was an earlier run that paid."""
-        made = self.store.make("models", self.id, self._build)
-        log: dict[str, Any] = json.loads((made.path / "training.json").read_text())
-        return log, made.reused
-
-    def runner(self, batch_size: int) -> Runner:
-        """A Runner for this batch size, prepared once; preparing is timed apart from sampling."""
-        if batch_size not in self._runners:
-            generator, started = self.generator(), time.perf_counter()
-            self._runners[batch_size] = generator.prepare(
-                DrawSpec(
-                    sampler=self.plan.sampler,
-                    batch_size=batch_size,
-                    device=self.device,
-                    dtype=getattr(torch, self.plan.sampling.dtype),
-                    grid=self.plan.grid,
-                    guidance=self.plan.guidance,
-                )
-            )
-            self.prepare_seconds += time.perf_counter() - started
-        return self._runners[batch_size]
+    def train(self) -> list[TrainedStage]:
+        """Train every stage, or find it trained; in order, all ranks together."""
+        return [self._train(stage) for stage in self.stages.values()]
 
     def generator(self) -> Generator:
         """The trained generator, always read from the store: reused weights give equal images."""
         if self._generator is None:
-            state = load_file(self.store.path("models", self.id) / "state.safetensors", device=str(self.device))
-            self._generator = self._construct()
-            self._generator.load_state(state)
+            torch.manual_seed(mix(self.plan.training.seed))
+            generator = generator_class(self.plan)(self.plan.model.options, self.spec, self.plan.schedule_value)
+            if self.stages:
+                generator.load_state({name: self._state(name) for name in self.stages})
+            self._generator = generator
         return self._generator
 
-    def _construct(self) -> Generator:
-        torch.manual_seed(mix(self.plan.training.seed))
-        spec = replace(self.dataset.spec, conditions=self.plan.task.conditions)
-        made: Generator = self.plan.model.entry.load()(self.plan.model.options, spec, self.plan.schedule)
-        return made
-
-    def _build(self, side: Path) -> None:
-        from lightning_fabric import Fabric  # seconds to import: only for runs that train
-
-        from genbench.training.loop import TrainingSettings, train
-
-        side.mkdir(exist_ok=True)
-        training = self.plan.training
-        index = [self.device.index or 0] if self.device.type == "cuda" else 1
-        fabric = Fabric(accelerator=self.device.type, devices=index, precision=training.precision)
-        generator = self._construct()
-        checkpoint = side / "checkpoint.pt"
-        if checkpoint.exists():
-            self.narrator.say("training goes on from its checkpoint")
-        log = train(
-            generator,
-            self._view(),
-            TrainingSettings(training.seed, training.steps, training.images, training.checkpoint_seconds),
-            fabric,
-            checkpoint,
-            lambda p: self.narrator.progress(f"training {p.stage}", p.step, p.steps, _losses(p.losses)),
+    def draw_spec(self, batch_size: int, *, fast: bool = False, extras: bool = False) -> DrawSpec:
+        """How the plan draws, at this batch size."""
+        return DrawSpec(
+            sampler=self.plan.sampler_value,
+            batch_size=batch_size,
+            device=self.device,
+            dtype=getattr(torch, self.plan.sampling.dtype),
+            grid=self.plan.grid_value,
+            guidance=self.plan.guidance_value,
+            fast=fast,
+            extras=extras,
         )
-        state = {name: value.detach().cpu().contiguous() for name, value in generator.state().items()}
-        save_file(state, side / "state.safetensors")
-        write_json(side / "training.json", asdict(log))
-        checkpoint.unlink(missing_ok=True)
 
-    def _view(self) -> TrainingView:
-        conditions: dict[str, Tensor] = self.plan.task.training(self.dataset)
-        images = self.dataset.splits["train"].images.to(self.device)
-        return TrainingView(images, {name: values.to(self.device) for name, values in conditions.items()})
+    def runner(self, batch_size: int) -> Runner:
+        """A Runner as images are drawn for scoring, with what it draws besides."""
+        return self.generator().prepare(self.draw_spec(batch_size, fast=self.plan.sampling.fast, extras=True))
+
+    def _train(self, stage: StagePlan) -> TrainedStage:
+        identity = self.identities[stage.name]
+        if self.ranks.rank > 0:
+            if self.ranks.broadcast(False):
+                self._run_training(stage, self._side(identity))
+            self.ranks.wait()
+            return self._cost(stage.name, identity, reused=True)
+
+        def build(side: Path) -> None:
+            self.ranks.broadcast(True)
+            if (side / "checkpoint.pt").exists():
+                self.progress.say(f"training of '{stage.name}' goes on from its checkpoint")
+            trained, log = self._run_training(stage, side)
+            save_file(_flat(learnt(trained)), side / WEIGHTS)
+            write_json(side / "training.json", asdict(log))
+            (side / "checkpoint.pt").unlink(missing_ok=True)
+
+        libraries = learner_libraries(self.plan, self.spec)
+        artifact = self.store.make("stages", identity.id, build, self.describe(identity, libraries))
+        if artifact.reused:
+            self.ranks.broadcast(False)
+        self.ranks.wait()
+        return self._cost(stage.name, identity, artifact.reused)
+
+    def _run_training(self, stage: StagePlan, side: Path) -> tuple[Stage, TrainingLog]:
+        """Train one stage, with all ranks; only rank 0 writes a checkpoint."""
+        from genbench.training.loop import TrainingSettings, train_stage
+        from genbench.training.view import SplitView
+
+        training = self.plan.training
+        data = stage_data(stage, self.spec)
+        constructed = self._construct(stage)
+        log = train_stage(
+            constructed,
+            stage.name,
+            self.specs[stage.name],
+            SplitView(self.dataset.splits["train"], data, self.device, self.plan.task_value),
+            TrainingSettings(training.seed, training.precision, training.checkpoint_seconds),
+            self.ranks,
+            side / "checkpoint.pt",
+            self.progress.training,
+        )
+        return constructed, log
+
+    def _construct(self, stage: StagePlan) -> Stage:
+        """The stage as training finds it, upon the trained ones before it."""
+        before = {name: self._trained_stage(name) for name in stage.after}
+        return construct(
+            stage, self.plan.model.options, self.spec, self.plan.schedule_value, before, self.plan.training.seed
+        )
+
+    def _trained_stage(self, name: str) -> Stage:
+        """A finished stage as later ones build upon it: on the device, without gradients."""
+        if name not in self._trained:
+            stage = self._construct(self.stages[name])
+            restore(stage, self._state(name), self.device)
+            self._trained[name] = stage
+        return self._trained[name]
+
+    def _state(self, name: str) -> StageState:
+        path = self.store.path("stages", self.identities[name].id) / WEIGHTS
+        return _nested(load_file(path, device=str(self.device)))
+
+    def _side(self, identity: Identity) -> Path:
+        """Where rank 0 builds the artifact: the others read its checkpoint there."""
+        path = self.store.path("stages", identity.id)
+        return path.with_name(f"{path.name}.partial")
+
+    def _cost(self, name: str, identity: Identity, reused: bool) -> TrainedStage:
+        path = self.store.path("stages", identity.id) / "training.json"
+        log: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return TrainedStage(name, identity.id, log["seconds"], log["steps"], log["images"], reused)
 
 
-def _losses(losses: Mapping[str, float]) -> str:
-    return " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+def _flat(state: StageState) -> dict[str, torch.Tensor]:
+    """A stage's state as one file of named tensors: "module/key"."""
+    return {f"{module}/{key}": value for module, values in state.items() for key, value in values.items()}
+
+
+def _nested(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+    state: dict[str, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        module, _, key = name.partition("/")
+        state.setdefault(module, {})[key] = value
+    return state

@@ -57,13 +57,14 @@ class ExtractionPlan:
 @dataclass(frozen=True)
 class Place:
     """Where a run stands: the sweep it is part of, the command that asked for it, its number among `jobs`, and its
-    place on the axes of its list ({"model": "gan", "seed": "0"}).
+    place on the axes of its list of overrides ({"model": "gan", "seed": "0"}), of which a command may have several.
     """
 
     sweep: str
     command: str
     number: int = 0
     jobs: int = 1
+    of_list: int = 0
     axes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,7 +73,8 @@ class Plan:
     """Everything that one run is asked to do.
 
     Samplers, tasks, schedules, grids and guidance are values: their `Choice.options` are the value itself. `config` is
-    the composed config and `overrides` what was typed, both for the record only. `results` is absolute.
+    the composed config and `overrides` what was typed, both for the record only. `results` is absolute. `objective` is
+    the key of the measurement that a search is told; "" for none.
     """
 
     model: Choice
@@ -93,6 +95,7 @@ class Plan:
     threads: int
     results: Path
     quick: bool
+    objective: str
     place: Place
     config: Mapping[str, Any]
     overrides: tuple[str, ...] = ()

@@ -4,38 +4,52 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    from genbench.training.progress import Progress as TrainingProgress
 
 SILENCE = 5.0  # seconds between two plain progress lines
 
 
-class Narrator:
+class Progress:
     """Speaks for one run. Use as a context manager: the bar goes away when the run ends, however it ends.
 
-    Without `live` there is no bar even on a terminal, for runs that share it with others.
+    Without `live` there is no bar even on a terminal, for runs that share it with others. Without a log, as on ranks
+    other than 0, nothing is said at all. `heard` is told of every activity, for whoever watches the job.
     """
 
-    def __init__(self, name: str, log: Path, live: bool = True, console: Console | None = None) -> None:
-        self.name, self.log, self.live = name, log, live
+    def __init__(
+        self,
+        name: str,
+        log: Path | None,
+        live: bool = True,
+        console: Console | None = None,
+        heard: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.name, self.log, self.live, self.heard = name, log, live, heard
         self.console = console or Console(file=sys.stderr, highlight=False)
-        self._bar: Progress | None = None
+        self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._activity = ""
         self._last = 0.0
 
-    def __enter__(self) -> Narrator:
-        if self.live and self.console.is_terminal:
+    def __enter__(self) -> Progress:
+        if self.live and self.log is not None and self.console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f}%"),
                 TimeElapsedColumn(),
             )
-            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._bar = Bar(*columns, console=self.console, transient=True)
             self._bar.start()
         return self
 
@@ -48,7 +62,9 @@ class Narrator:
     def say(self, text: str) -> None:
         """One line that stays."""
         self._write(text)
-        self.console.print(f"[{self.name}] {text}", markup=False, soft_wrap=True)
+        if self.log is not None:
+            self.heard(text)
+            self.console.print(f"[{self.name}] {text}", markup=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """A line for the log only."""
@@ -56,6 +72,8 @@ class Narrator:
 
     def progress(self, activity: str, done: int, total: int, detail: str = "") -> None:
         """How far the current activity is; cheap to call often."""
+        if self.log is None:
+            return
         line = f"{activity} {done}/{total}{detail and f' · {detail}'}"
         if self._bar:
             if self._task is None or activity != self._activity:
@@ -66,10 +84,18 @@ class Narrator:
         elif activity != self._activity or time.monotonic() - self._last > SILENCE:
             self.console.print(f"[{self.name}] {line}", markup=False, soft_wrap=True)
             self._last = time.monotonic()
+            self.heard(line)
         self._activity = activity
 
+    def training(self, state: TrainingProgress) -> None:
+        """How far the training of a stage is, with its losses."""
+        losses = " ".join(f"{name} {value:.4g}" for name, value in state.scalars.items())
+        self.progress(f"training {state.stage}", state.step, state.steps, losses)
+
     def _write(self, text: str) -> None:
-        with self.log.open("a") as file:
+        if self.log is None:
+            return
+        with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
 
 

@@ -1,0 +1,78 @@
+"""Hydra's launchers (joblib, submitit, Ray, …): each job is composed once more, from its overrides, where it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_module
+
+# The one private name of Hydra's that is used: a launcher's context needs callbacks, if only none
+# (tests/config/test_launchers.py runs a launcher, against each supported Hydra).
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from genbench.config.commandline import quoted
+from genbench.config.compose import plan_from_config
+from genbench.config.mirror import CONFIGS, mirror
+from genbench.discovery.plugins import FOLDERS, load_plugins
+from genbench.running.jobs import objective_of, run_job
+from genbench.running.plan import Plan
+
+
+class HydraLauncher:
+    """One of Hydra's launchers, as `genbench.running.jobs.launch` calls it. `overrides` name it and set its options."""
+
+    def __init__(self, overrides: Sequence[str]) -> None:
+        self.overrides = tuple(overrides)
+
+    def __call__(self, plans: Sequence[Plan]) -> None:
+        """Launch one job for each plan, numbered from the first plan's number on; a job reports into the sweep's
+        folder. Raises whatever the launcher raises.
+        """
+        with initialize_config_module(CONFIGS, version_base="1.3"):
+            folder = plans[0].results / "sweeps" / plans[0].place.sweep
+            own = [*self.overrides, f"hydra.sweep.dir={quoted(str(folder))}"]
+            config = compose("config", [*plans[0].overrides, *own], return_hydra_config=True)
+            HydraConfig.instance().set_config(config)
+            loader = GlobalHydra.instance().config_loader()
+            launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
+                task_function=work,
+                config=config,
+            )
+            launcher.launch([_words(plan) for plan in plans], initial_job_idx=plans[0].place.number)
+
+
+def _words(plan: Plan) -> list[str]:
+    """A job as overrides: what was typed, and its place, so that it needs no environment of ours."""
+    place = plan.place
+    axes = ",".join(f"{quoted(key)}: {quoted(value)}" for key, value in place.axes.items())
+    folders = [folder for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
+    return [
+        *plan.overrides,
+        f"results={quoted(str(plan.results))}",
+        f"place.sweep={quoted(place.sweep)}",
+        f"place.command={quoted(place.command)}",
+        f"place.number={place.number}",
+        f"place.jobs={place.jobs}",
+        f"place.of_list={place.of_list}",
+        f"place.axes={{{axes}}}",
+        f"place.plugins=[{','.join(map(quoted, folders))}]",
+    ]
+
+
+def work(config: DictConfig) -> float | None:
+    """One job in a launcher's process; the objective that it was asked for."""
+    if config.place.plugins and not os.environ.get(FOLDERS):
+        os.environ[FOLDERS] = os.pathsep.join(config.place.plugins)
+    registry = load_plugins().registry
+    mirror(registry)
+    overrides = [word for word in HydraConfig.get().overrides.task if not word.startswith(("place.", "results="))]
+    plan = plan_from_config(config, registry, overrides)
+    record = run_job(plan, live=False)
+    return objective_of(record, plan.objective) if record else None

@@ -1,0 +1,30 @@
+"""Starting prepared jobs: in this process, with the other ranks, or through one of Hydra's launchers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genbench.config.entry import Prepared
+from genbench.config.mistakes import MistakeError
+from genbench.running.following import with_ranks
+from genbench.running.jobs import Launched, Launcher, in_process, launch
+
+if TYPE_CHECKING:
+    from genbench.running.ranks import World
+
+
+def start(prepared: Prepared, world: World | None = None) -> Launched:
+    """Run the jobs. Raises MistakeError for a launcher of Hydra's under torchrun, which is a launcher itself."""
+    launcher: Launcher = in_process
+    if prepared.launcher:
+        if world is not None:
+            raise MistakeError(
+                f"{prepared.launcher[0]}: under torchrun jobs run one after the other in its processes;"
+                " leave out the launcher"
+            )
+        from genbench.config.launchers import HydraLauncher
+
+        launcher = HydraLauncher(prepared.launcher)
+    elif world is not None:
+        launcher = with_ranks(world)
+    return launch(prepared.plans, launcher)

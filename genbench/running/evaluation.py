@@ -1,0 +1,123 @@
+"""Images that were made elsewhere, measured like those of a run: a record without model, sampler and timing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genbench.interfaces.data import ImageSet
+from genbench.interfaces.ranks import Alone
+from genbench.measuring.evaluator import Evaluator
+from genbench.measuring.evidence import Common, Row
+from genbench.measuring.image_sets import NoiseImages, spec_of
+from genbench.registry.choice import Choice
+from genbench.running.describing import describe_with
+from genbench.running.plan import ExtractionPlan
+from genbench.running.progress import Progress
+from genbench.running.recording import choice_record, images_record
+from genbench.store.artifacts import Store
+from genbench.store.digests import digest
+from genbench.store.provenance import provenance
+from genbench.store.records import AT_HELD_OUT, GENERATED, HELD_OUT, NOISE, RunRecord, Status, write_record
+from genbench.store.sweeps import Job, add_jobs, new_sweep_id, plan_sweep, read_sweep, update_job
+from genbench.tracking.tracker import safely
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which images are measured, against which real ones, with what. `training` and `held_out` may be unknown."""
+
+    name: str
+    generated: ImageSet
+    reference: ImageSet
+    training: ImageSet | None
+    held_out: ImageSet | None
+    features: Mapping[str, Choice]
+    metrics: Mapping[str, Choice]
+    extraction: ExtractionPlan
+    tracking: Choice
+    config: Mapping[str, Any]
+    command: str
+
+
+def evaluate(question: Question, results: Path, sweep: str = "") -> RunRecord:
+    """Measure the images, keep the record in the results folder and mirror it, as a job of the sweep of this id or of
+    one of its own.
+
+    Raises ValueError for images that cannot be read, and MetricsError for metrics that cannot be asked for together;
+    what a metric alone cannot do is in `left_out`.
+    """
+    images, reference = question.generated, question.reference
+    family = digest(
+        images=[images.id, images.first, images.count], reference=[reference.id, reference.first, reference.count]
+    )
+    run_id = f"{question.name}-{family}"
+    folder = results / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    with Progress(question.name, folder / "run.log") as progress:
+        store = Store(results, progress.say)
+        evaluator = Evaluator(
+            store,
+            question.features,
+            question.metrics,
+            Common(spec_of(images), reference, question.held_out, question.training),
+            torch.device(question.extraction.device),
+            question.extraction.batch_size,
+            Alone(),
+            describe_with(question.extraction.device, torch.get_num_threads(), 1, question.command),
+            progress.progress,
+        )
+        scores = evaluator.score(_rows(question))
+    asked = bool(question.metrics)
+    measured = any(m.value is not None for m in scores.rows[GENERATED].values())
+    record = RunRecord(
+        run_id=run_id,
+        status=Status.DONE if measured or not asked else Status.FAILED,
+        reason=None if measured or not asked else "no metric gave a number: " + "; ".join(scores.left_out.values()),
+        family=family,
+        config=dict(question.config),
+        provenance=provenance(question.extraction.device, {}, question.command),
+        images=images_record(images, question.name),
+        reference=images_record(reference, "reference"),
+        features={name: choice_record(choice) for name, choice in question.features.items()},
+        metrics={name: choice_record(choice) for name, choice in question.metrics.items()},
+        measures=dict(scores.measures),
+        rows=dict(scores.rows),
+        left_out=dict(scores.left_out),
+        artifacts=scores.artifacts,
+    )
+    write_record(folder / "result.json", record)
+    sweep_id = _joined(results, sweep, question.command, record)
+    tracking = question.tracking
+    safely(lambda: tracking.build().mirror(record, results, sweep_id), tracking.name, sweep_id)
+    return record
+
+
+def _rows(question: Question) -> dict[str, Row]:
+    """The images, noise of their shape, and held-out images where there are any, each at its own number."""
+    images, held_out = question.generated, question.held_out
+    rows = {GENERATED: Row(images)}
+    if held_out is not None and (count := min(len(images), len(held_out))):
+        rows |= {AT_HELD_OUT: Row(images.part(0, count)), HELD_OUT: Row(held_out.part(0, count))}
+    if images.shape is not None:
+        rows[NOISE] = Row(NoiseImages(images.shape, len(images)))
+    return rows
+
+
+def _joined(results: Path, sweep: str, command: str, record: RunRecord) -> str:
+    """Report the run as a job of a sweep; the sweep's id. Raises LookupError for a sweep that is not there."""
+    plan = read_sweep(results, sweep) if sweep else None
+    if sweep and plan is None:
+        raise LookupError(f"no sweep '{sweep}' in '{results}'")
+    number = max((job.number for job in plan.jobs), default=-1) + 1 if plan else 0
+    job = Job(number=number)
+    if plan is None:
+        plan = plan_sweep(results, new_sweep_id(), command, [job])
+    else:
+        add_jobs(results, plan.sweep_id, [job])
+    update_job(results, plan.sweep_id, number, state="done", run_id=record.run_id)
+    return plan.sweep_id

@@ -1,0 +1,100 @@
+"""Jobs: every way of launching them ends in `run_job`, and every job reports into its sweep's folder."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from genbench.interfaces.ranks import Alone, Ranks
+from genbench.running.plan import Plan
+from genbench.running.progress import announce
+from genbench.store.records import RunRecord, read_record
+from genbench.store.sweeps import Job, Sweep, plan_sweep, read_sweep, update_job
+from genbench.tracking.tracker import safely
+
+Launcher = Callable[[Sequence[Plan]], None]
+"""Runs one job for each plan. Whatever happens to a job, it raises only if jobs were lost."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What came of the jobs of a sweep, and the records of those that ran, in their order."""
+
+    sweep: Sweep
+    records: tuple[RunRecord, ...]
+
+
+def in_process(plans: Sequence[Plan]) -> None:
+    """One job after the other, in this process, each on the plan that was checked."""
+    for plan in plans:
+        run_job(plan)
+
+
+def launch(plans: Sequence[Plan], launcher: Launcher = in_process) -> Launched:
+    """Plan the sweep, run its jobs, and read back what came of them. Jobs that never reported are lost, and say so."""
+    place = plans[0].place
+    results = plans[0].results
+    plan_sweep(results, place.sweep, place.command, [_planned(plan) for plan in plans])
+    lost = ""
+    try:
+        launcher(plans)
+    except Exception as error:  # a worker was killed, or ran out of memory
+        lost = f"the launcher lost a job ({type(error).__name__}: {error}); the same command goes on from here"
+        announce(lost)
+    sweep = read_sweep(results, place.sweep)
+    assert sweep is not None
+    return Launched(sweep, tuple(read_record(results / run / "result.json") for run in sweep.runs))
+
+
+def _planned(plan: Plan) -> Job:
+    place = plan.place
+    return Job(number=place.number, overrides=plan.overrides, of_list=place.of_list, axes=dict(place.axes))
+
+
+def run_job(plan: Plan, live: bool = True, ranks: Ranks | None = None) -> RunRecord | None:
+    """One run of a sweep, on rank 0, reported into the sweep's folder and mirrored to the plan's tracker; None where no
+    record came of it. Whatever goes wrong is reported, and other jobs go on.
+
+    `live` shows a progress bar on a terminal: not where several jobs share it.
+    """
+    ranks = ranks or Alone()
+    from genbench.running.benchmark import benchmark  # seconds to import, so only now
+    from genbench.running.lookup import RefusedError
+
+    place, results = plan.place, plan.results
+    label = plan.model.name
+    if place.jobs > 1:
+        label = f"{place.number + 1}/{place.jobs} {label}"
+
+    def report(**state: object) -> None:
+        try:
+            update_job(results, place.sweep, place.number, **state)
+        except OSError as error:
+            announce(f"{label}: its report cannot be written: {error}")
+
+    announce(f"[{label}] {' '.join(plan.overrides) if place.jobs > 1 else 'preparing'}")
+    report(state="running")
+    try:
+        outcome = benchmark(plan, label, live, ranks, lambda line: report(progress=line))
+    except RefusedError as error:
+        announce(f"{label if place.jobs > 1 else 'genbench'}: {error}")
+        report(state="refused", reason=str(error))
+        return None
+    except (Exception, SystemExit) as error:  # a defect, of ours or of a plugin: show it all, but go on
+        announce(f"{label}: {traceback.format_exc()}")
+        report(state="lost", reason=f"{type(error).__name__}: {error}")
+        return None
+    assert outcome is not None  # this is rank 0
+    record = outcome.record
+    report(state="done", run_id=record.run_id, objective=objective_of(record, plan.objective))
+    if outcome.reused:
+        announce(f"[{label}] {record.run_id}: answered from the store")
+    safely(lambda: plan.tracking.build().mirror(record, results, place.sweep), plan.tracking.name, place.sweep)
+    return record
+
+
+def objective_of(record: RunRecord, key: str) -> float | None:
+    """The measurement of the run's images, or the cost, that `key` names; None where there is none."""
+    measurement = record.rows.get("generated", {}).get(key) or record.costs.get(key)
+    return measurement.value if key and measurement else None

@@ -1,0 +1,190 @@
+"""What a run is written down as: the record before any work, and with what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points, version
+from typing import Any
+
+from genbench.drawing.costs import CLOCK_MEASURES
+from genbench.interfaces.data import Dataset, ImageSet
+from genbench.interfaces.measurement import EXACT, MeasureInfo, Measurement
+from genbench.measuring.scores import Scores
+from genbench.registry.choice import Choice
+from genbench.running.artifacts import Drawn, Timed
+from genbench.running.identity import RunIds, generator_class
+from genbench.running.model import TrainedStage
+from genbench.running.plan import Plan
+from genbench.store.artifacts import Store
+from genbench.store.digests import plain
+from genbench.store.provenance import device_name, provenance
+from genbench.store.records import (
+    ArtifactRecord,
+    ChoiceRecord,
+    DatasetRecord,
+    ImagesRecord,
+    ModelRecord,
+    RunRecord,
+    StageRecord,
+    Status,
+    TimingRecord,
+)
+
+TRAINING_MEASURES = (
+    MeasureInfo(name="training_seconds", heading="training", kind="cost", direction="lower", ranks=False, unit="s"),
+    MeasureInfo(name="training_steps", heading="training steps", kind="cost", ranks=False, unit="steps"),
+    MeasureInfo(name="training_images", heading="training images", kind="cost", ranks=False, unit="images"),
+    MeasureInfo(name="draw_seconds", heading="drawing", kind="cost", ranks=False, unit="s"),
+)
+"""What training and drawing cost, besides what the clock measures."""
+ONCE = "measured once"
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that came of a run that is done."""
+
+    stages: tuple[TrainedStage, ...]
+    drawn: Drawn
+    timed: Timed
+    scored: Scores
+
+
+def begun(plan: Plan, dataset: Dataset, reference: ImageSet, ids: RunIds, run_id: str) -> RunRecord:
+    """The record of a run that has not ended; it lists what the run would join, for it may go on from there."""
+    entry = plan.model.entry
+    seeds = {"training": plan.training.seed, "sampling": plan.sampling.seed}
+    return RunRecord(
+        run_id=run_id,
+        status=Status.FAILED,
+        reason="not finished",
+        family=ids.family,
+        config=dict(plan.config),
+        overrides=plan.overrides,
+        quick=plan.quick,
+        dataset=DatasetRecord(
+            name=dataset.name,
+            fingerprint=dataset.fingerprint,
+            splits={name: len(split) for name, split in dataset.splits.items()},
+        ),
+        reference=images_record(reference, "reference"),
+        model=ModelRecord(
+            name=entry.name,
+            plugin=entry.provider,
+            plugin_version=_version(entry.provider),
+            options=plain(plan.model.values()),
+            stages=tuple(StageRecord(name=name, id=identity.id) for name, identity in ids.stages.items()),
+            fingerprint=generator_class(plan).fingerprint(plan.model.options),
+        ),
+        sampler=choice_record(plan.sampler),
+        task=choice_record(plan.task),
+        values={group: choice_record(choice) for group, choice in plan.values.items() if group != "sampler"},
+        features={name: choice_record(choice) for name, choice in plan.features.items()},
+        metrics={name: choice_record(choice) for name, choice in plan.metrics.items()},
+        provenance=provenance(plan.device, seeds, plan.place.command),
+        artifacts=(
+            *(
+                ArtifactRecord(kind="stages", id=identity.id, name=name, reused=False)
+                for name, identity in ids.stages.items()
+            ),
+            ArtifactRecord(kind="samples", id=ids.samples.id, reused=False),
+            ArtifactRecord(kind="timings", id=ids.timing.id, reused=False),
+        ),
+    )
+
+
+def done(plan: Plan, record: RunRecord, store: Store, ids: RunIds, found: Found) -> RunRecord:
+    """The record of the run with all that came of it. Measurements of metrics that were not asked for this time, and
+    that an earlier command added, are the caller's to keep (`merged`).
+    """
+    images, timed, scored = found.drawn.sets["images"], found.timed, found.scored
+    training = _training_costs(found.stages, found.drawn.seconds)
+    infos = (*CLOCK_MEASURES, *TRAINING_MEASURES, *scored.measures.values())
+    return replace(
+        record,
+        status=Status.DONE,
+        reason=None,
+        images=images_record(images, f"images of {record.name}"),
+        timing=TimingRecord(
+            id=ids.timing.id,
+            family=ids.clock_family,
+            batch_size=plan.sampling.batch_size,
+            dtype=plan.sampling.dtype,
+            device=device_name(plan.device),
+            threads=plan.threads,
+            fast=timed.fast,
+            sittings=timed.sittings,
+        ),
+        measures={info.name: info for info in infos},
+        rows=dict(scored.rows),
+        left_out=dict(scored.left_out),
+        costs={**timed.measurements, **training},
+        artifacts=(
+            *(store.joined("stages", stage.id, stage.name, stage.reused) for stage in found.stages),
+            store.joined("samples", ids.samples.id, "", found.drawn.reused),
+            store.joined("timings", ids.timing.id, "", timed.reused),
+            *scored.artifacts,
+        ),
+    )
+
+
+def merged(record: RunRecord, before: RunRecord | None) -> RunRecord:
+    """The record with what an earlier command measured for the same run and this one did not ask for."""
+    if before is None or before.status != Status.DONE or record.status != Status.DONE:
+        return record
+    known = {artifact.key for artifact in record.artifacts}
+    return replace(
+        record,
+        features={**before.features, **record.features},
+        metrics={**before.metrics, **record.metrics},
+        measures={**before.measures, **record.measures},
+        rows={
+            name: {**before.rows.get(name, {}), **record.rows.get(name, {})}
+            for name in dict.fromkeys((*record.rows, *before.rows))
+        },
+        left_out={**before.left_out, **record.left_out},
+        artifacts=(*record.artifacts, *(artifact for artifact in before.artifacts if artifact.key not in known)),
+    )
+
+
+def choice_record(choice: Choice) -> ChoiceRecord:
+    """A registered thing with its options."""
+    return ChoiceRecord(name=choice.name, options=plain(choice.values()))
+
+
+def _version(provider: str) -> str:
+    """The installed version of a plugin, by the name of its entry point; "loose" for one that is not installed."""
+    if provider == "genbench":
+        return version("genbench")
+    points = [point for point in entry_points(group="genbench") if point.name == provider and point.dist]
+    return points[0].dist.version if points and points[0].dist else "loose"
+
+
+def images_record(images: ImageSet, name: str) -> ImagesRecord:
+    """Which images, under the name that tables show."""
+    return ImagesRecord(id=images.id, first=images.first, count=images.count, name=name, shape=images.shape)
+
+
+def _training_costs(stages: Iterable[TrainedStage], draw_seconds: float) -> dict[str, Measurement]:
+    """What training all stages cost, whoever paid for it; nothing for a model that trains nothing."""
+    every = list(stages)
+    costs: Mapping[str, tuple[float, str]] = {"draw_seconds": (draw_seconds, "seconds of drawing the images")}
+    if every:
+        costs = {
+            "training_seconds": (sum(stage.seconds for stage in every), "seconds of training all stages"),
+            "training_steps": (sum(stage.steps for stage in every), "optimisation steps of all stages"),
+            "training_images": (sum(stage.images for stage in every), "training images seen by all stages"),
+            **costs,
+        }
+    units: Mapping[str, Any] = {info.name: info.unit for info in TRAINING_MEASURES}
+    return {
+        name: Measurement(
+            value=value,
+            estimand=estimand,
+            n=1,
+            reason=ONCE if units[name] == "s" else EXACT,
+            unit=units[name],
+        )
+        for name, (value, estimand) in costs.items()
+    }

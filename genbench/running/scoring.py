@@ -1,0 +1,123 @@
+"""The rows of a run: its images, real and random ones beside them, and whatever else the model and the task bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+
+from genbench.drawing.requests import Requests
+from genbench.images import Renamed
+from genbench.interfaces.data import Column, ImageSet
+from genbench.interfaces.drawing import IMAGES, Generator, HasLikelihood, LogProb
+from genbench.interfaces.measurement import Measurement
+from genbench.measuring.evaluator import Evaluator
+from genbench.measuring.evidence import Common, Later, Row
+from genbench.measuring.image_sets import NoiseImages, PairImages
+from genbench.measuring.scores import Scores
+from genbench.running.artifacts import Drawn, Timed
+from genbench.running.identity import extra_sets_id, generator_class, likelihood_id, requests_id
+from genbench.running.lookup import Asked
+from genbench.running.model import Model
+from genbench.store.records import AT_HELD_OUT, GENERATED, HELD_OUT, NOISE
+
+LIKELIHOOD_BATCH = 1024
+"""Images whose likelihood is asked for at a time."""
+
+
+def evaluator(asked: Asked, model: Model) -> Evaluator:
+    """Made before any training: weights of extractors that are missing should be known before hours of work."""
+    plan, progress = asked.plan, model.progress
+    for name, choice in plan.features.items():
+        domain = choice.entry.load().domain
+        if domain not in ("", asked.dataset.name):
+            progress.say(f"features={name} are made for {domain}: on {asked.dataset.name} they say little")
+    return Evaluator(
+        model.store,
+        plan.features,
+        plan.metrics,
+        Common(
+            spec=asked.spec,
+            reference=asked.reference,
+            held_out=asked.dataset.splits.get("held_out"),
+            training=asked.dataset.splits["train"] if model.stages else None,
+            likelihood=_likelihood(asked, model),
+        ),
+        torch.device(plan.extraction.device),
+        plan.extraction.batch_size,
+        model.ranks,
+        model.describe,
+        progress.progress,
+    )
+
+
+def rows(asked: Asked, model: Model, requests: Requests, drawn: Drawn, timed: Timed | None) -> dict[str, Row]:
+    """Every row by name: the run's images first, then what they are compared with."""
+    generated = _generated(asked, requests, drawn, timed)
+    held_out = asked.dataset.splits.get("held_out")
+    at_held_out = min(len(generated.images), len(held_out)) if held_out else 0
+    every = {GENERATED: generated}
+    if held_out and at_held_out:
+        every[AT_HELD_OUT] = generated.first(at_held_out)
+        every[HELD_OUT] = Row(held_out.part(0, at_held_out))
+    every[NOISE] = Row(NoiseImages(asked.dataset.spec.shape, len(generated.images)))
+    further: Mapping[str, Callable[[], Mapping[str, ImageSet]]] = {
+        "the runner": lambda: {name: images for name, images in drawn.sets.items() if name != IMAGES},
+        "the task": lambda: asked.plan.task_value.baselines(asked.dataset),
+        "the model": lambda: _extra_sets(asked, model, held_out),
+    }
+    for giver, sets in further.items():
+        for name, images in sets().items():
+            if name in every:
+                raise ValueError(f"{giver} brings a set of images called '{name}', and there is one of that name")
+            every[name] = Row(images)
+    return every
+
+
+def score(
+    asked: Asked, model: Model, evaluator: Evaluator, requests: Requests, drawn: Drawn, timed: Timed | None
+) -> Scores:
+    """Measure every row; all ranks extract together. `timed` is known to rank 0."""
+    return evaluator.score(rows(asked, model, requests, drawn, model.ranks.broadcast(timed)))
+
+
+def _generated(asked: Asked, requests: Requests, drawn: Drawn, timed: Timed | None) -> Row:
+    images, task = drawn.sets[IMAGES], asked.plan.task_value
+    asked_for: Later[Mapping[str, Column]] | None = None
+    if asked.spec.conditions:
+        identity = requests_id(asked.plan, asked.dataset, asked.spec, len(images))
+        asked_for = Later(identity.id, lambda: requests.columns(0, len(images)), identity.parts)
+    pairs = None
+    if task.pairs(asked.dataset, requests.keys(0, 1), 0) is not None:
+        identity = requests_id(asked.plan, asked.dataset, asked.spec, len(images), pairs=True)
+        pairs = PairImages(identity.id, task, asked.dataset, requests.keys, len(images))
+    clock: Later[Mapping[str, Measurement]] | None = None
+    if timed:
+        clock = Later(asked.ids.timing.id, lambda: timed.measurements)
+    return Row(images, asked_for, pairs, clock)
+
+
+def _likelihood(asked: Asked, model: Model) -> Later[LogProb] | None:
+    held_out = asked.dataset.splits.get("held_out")
+    if held_out is None or not issubclass(generator_class(asked.plan), HasLikelihood):
+        return None
+    identity = likelihood_id(asked.plan, asked.spec, asked.ids.stages, held_out)
+
+    def compute() -> LogProb:
+        generator = model.generator()
+        assert isinstance(generator, HasLikelihood)
+        parts = [generator.log_prob(images) for images in held_out.batches(LIKELIHOOD_BATCH)]
+        return replace(parts[0], nats=torch.cat([part.nats for part in parts]))
+
+    return Later(identity.id, compute, identity.parts)
+
+
+def _extra_sets(asked: Asked, model: Model, held_out: ImageSet | None) -> Mapping[str, ImageSet]:
+    """The model's further sets, under ids of ours: what they depend on is what the model's images depend on."""
+    cls = generator_class(asked.plan)
+    if held_out is None or cls.extra_sets is Generator.extra_sets:
+        return {}
+    identity = extra_sets_id(asked.plan, asked.spec, asked.ids.stages, held_out)
+    sets = model.generator().extra_sets(held_out)
+    return {name: Renamed(f"{identity.id}-{name}", images) for name, images in sets.items()}
