@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -40,12 +41,24 @@ def _rise(runner: Runner, request: SampleRequest, device: torch.device) -> int:
         runner.run(request)
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device)) - start
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it complains of a missing GPU otherwise
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    with _silent_profiler(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         runner.run(request)
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
     changes = [int(event.nbytes()) for event in sorted(events, key=lambda event: event.start_ns())]
     return max(itertools.accumulate(changes, initial=0))
+
+
+@contextmanager
+def _silent_profiler() -> Iterator[None]:
+    """Keep torch's profiler from complaining of a missing GPU, with the environment as it was afterwards."""
+    if "KINETO_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["KINETO_LOG_LEVEL"] = "99"
+    try:
+        yield
+    finally:
+        del os.environ["KINETO_LOG_LEVEL"]
 
 
 def _living() -> list[Tensor]:

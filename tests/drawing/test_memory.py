@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 
 import pytest
@@ -66,6 +67,15 @@ def test_other_tensors_do_not_count() -> None:
     others = torch.zeros(1000, 1000)
     assert peak_memory(lambda: Greedy(network()), ONE) == pytest.approx(8e6 + weights(), abs=1000)
     assert others.sum() == 0
+
+
+@pytest.mark.parametrize("level", [None, "3"])
+def test_the_environment_is_left_as_it_was(level: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KINETO_LOG_LEVEL", raising=False)
+    if level:
+        monkeypatch.setenv("KINETO_LOG_LEVEL", level)
+    peak_memory(lambda: Greedy(network()), ONE)
+    assert os.environ.get("KINETO_LOG_LEVEL") == level
 
 
 def test_on_a_gpu_it_is_the_allocators_peak_above_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
