@@ -134,7 +134,8 @@ def test_mistakes_are_answered_in_a_line(results, capsys, arguments, expected):
 
 @pytest.mark.parametrize("name", ["table", "csv", "json"])
 def test_a_report_needs_neither_torch_nor_the_plugins(results, name):
-    code = f"import sys; sys.modules['torch'] = None; from genbench.cli import main; main(['report', '--format', '{name}'])"
+    words = ["report", "--format", name]
+    code = f"import sys; sys.modules['torch'] = None; from genbench.cli import main; main({words!r})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

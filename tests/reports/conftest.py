@@ -3,6 +3,8 @@
 import pytest
 
 from genbench.interfaces.measurement import EXACT, MeasureInfo, Measurement
+from genbench.reports.sweep import sweep_table
+from genbench.reports.table import to_text
 from genbench.store.records import (
     AT_HELD_OUT,
     GENERATED,
@@ -226,3 +228,27 @@ def make_scores():
 def make_made():
     """Builds an artifact's origin."""
     return made
+
+
+class Look:
+    """The table of some records, and how to find things in it."""
+
+    def __init__(self, records):
+        self.table = sweep_table(records)
+        self.sections, self.notes, self.unfinished = self.table.sections, self.table.notes, self.table.unfinished
+        self.labels = [[row.label for row in section.rows] for section in self.sections]
+        self.text = to_text(self.table)
+
+    def row(self, label, section=0):
+        return next(row for row in self.sections[section].rows if row.label.startswith(label))
+
+    def cell(self, label, heading, section=0):
+        headings = self.sections[section].headings
+        at = next(i for i, (first, second) in enumerate(headings) if heading in (first, f"{first} {second}"))
+        return self.row(label, section).cells[at]
+
+
+@pytest.fixture
+def look():
+    """Makes the table of some records."""
+    return Look
