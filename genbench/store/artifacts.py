@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from genbench.interfaces.measurement import Measurement
@@ -56,6 +56,10 @@ class Store:
         """Where the artifact lies, or would: a folder by its id, a JSON file by `<id>.json`."""
         return self.root / "artifacts" / kind / name
 
+    def has(self, kind: str, id: str) -> bool:
+        """Whether the artifact is there, be it a folder or a JSON file."""
+        return self.path(kind, id).exists() or self.path(kind, f"{id}.json").exists()
+
     def run_dir(self, run_id: str) -> Path:
         """The folder of one run's record, made if it is not there."""
         path = self.root / run_id
@@ -74,11 +78,11 @@ class Store:
         with self._held(kind, name):
             if path.exists():
                 return Artifact(path, reused=True)
-            side, started = path.with_name(f"{path.name}.partial"), time.perf_counter()
+            side, started = path.with_name(f"{path.name}.partial"), perf_counter()
             side.mkdir(parents=True, exist_ok=True)
             build(side)
             if made is not None:
-                write_json(side / "made.json", encode(made(time.perf_counter() - started)))
+                write_json(side / "made.json", encode(made(perf_counter() - started)))
             os.replace(side, path)
         return Artifact(path, reused=False)
 
@@ -92,7 +96,7 @@ class Store:
         with self._held(kind, name):
             if path.exists():
                 return _content(path)["content"], True
-            started = time.perf_counter()
+            started = perf_counter()
             value = encode(build())
             self._write(path, value, made, started)
         return _content(path)["content"], False
@@ -103,7 +107,7 @@ class Store:
         """
         path = self.path(kind, f"{name}.json")
         with self._held(kind, name):
-            started = time.perf_counter()
+            started = perf_counter()
             value = encode(change(_content(path)["content"] if path.exists() else None))
             self._write(path, value, made, started)
         return value
@@ -124,7 +128,7 @@ class Store:
         with self._held("scores", name):
             if path.exists():
                 return _measurements(path), Artifact(path, reused=True)
-            started = time.perf_counter()
+            started = perf_counter()
             measurements, arrays = build()
             if any(measurement.value is None for measurement in measurements.values()):
                 return dict(measurements), None
@@ -186,7 +190,7 @@ class Store:
         return held(lock_path(self.root, kind, name), f"{kind} {name}", self.say)
 
     def _write(self, path: Path, value: Any, made: Describe | None, started: float) -> None:
-        origin = encode(made(time.perf_counter() - started)) if made else None
+        origin = encode(made(perf_counter() - started)) if made else None
         write_json(path, {"made": origin, "content": value})
 
 

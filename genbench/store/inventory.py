@@ -1,13 +1,16 @@
-"""What a results folder holds: runs and their sizes, what they refer to, and what nobody needs any more.
+"""What a results folder holds: runs and their sizes, the artifacts they join, and what nobody needs any more.
 
-A run refers to its model, samples and timing by the ids in its record. Features are named by hashes of what a record
-holds. Scores are not, so they stay as long as there is any run; they are small.
+A record lists every artifact that its run joins, so what no record lists is waste. Three kinds of runs cannot say:
+
+- `older` records, of an earlier schema: nothing reads what they refer to any more, so they keep nothing;
+- `unreadable` ones keep the artifacts whose ids stand anywhere in their file, as those of a newer genbench do;
+- unreadable ones in which no id stands, and `unfinished` runs, may go on from any artifact: they keep everything.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,26 +18,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from filelock import FileLock, Timeout
 
-from genbench.running.identity import digest
-from genbench.store.artifacts import write_json
-from genbench.store.records import RecordError, RunRecord, Status, read_record
+from genbench.store.files import WRITING
+from genbench.store.locks import is_held, lock_path
+from genbench.store.records import OlderRecordError, RecordError, RunRecord, Status, read_record
+from genbench.store.sweeps import forget_run
 
 STALE = 24 * 3600.0
 """Seconds after which what an interrupted process left is nobody's."""
-UNFINISHED, UNREADABLE = "unfinished", "unreadable"
-STATES = (*(status.value for status in Status), UNFINISHED, UNREADABLE)
+PARTIAL = ".partial"
+UNFINISHED, UNREADABLE, OLDER = "unfinished", "unreadable", "older"
+STATES = (*(status.value for status in Status), UNFINISHED, UNREADABLE, OLDER)
+ID = re.compile(r"\b[0-9a-f]{16}\b")
+NO_RUN = "no run refers to it"
+OLDER_RUNS = "only records of an older genbench refer to it"
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run's folder. Without a record it is at work or was killed (`unfinished`), or is `unreadable`: `problem`."""
+    """A run's folder. Without a record it is at work or was killed, or its file cannot be read: `problem` says why."""
 
     folder: Path
     record: RunRecord | None
     problem: str = ""
+    older: bool = False
 
     @property
     def run_id(self) -> str:
@@ -43,10 +51,10 @@ class StoredRun:
 
     @property
     def status(self) -> str:
-        """One of STATES."""
-        if self.record is None:
-            return UNREADABLE if self.problem else UNFINISHED
-        return self.record.status.value
+        """One of STATES, or another that a newer genbench knows."""
+        if self.record is not None:
+            return self.record.status
+        return OLDER if self.older else UNREADABLE if self.problem else UNFINISHED
 
     @property
     def utc(self) -> str:
@@ -54,6 +62,11 @@ class StoredRun:
         if self.record is not None:
             return self.record.provenance.utc
         return f"{datetime.fromtimestamp(self.folder.stat().st_mtime, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def text(self) -> str:
+        """What stands in the file of its record; "" where there is none."""
+        path = self.folder / "result.json"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
 @dataclass(frozen=True)
@@ -69,9 +82,8 @@ class Waste:
 def stored_runs(results: Path) -> list[StoredRun]:
     """Every run in the folder, oldest first."""
     marks = (file for name in ("config.yaml", "result.json") for file in results.glob(f"*/{name}"))
-    return sorted(
-        (_stored(folder) for folder in {file.parent for file in marks}), key=lambda run: (run.utc, run.run_id)
-    )
+    runs = [_stored(folder) for folder in {file.parent for file in marks}]
+    return sorted(runs, key=lambda run: (run.utc, run.run_id))
 
 
 def _stored(folder: Path) -> StoredRun:
@@ -79,43 +91,37 @@ def _stored(folder: Path) -> StoredRun:
     try:
         return StoredRun(folder, read_record(path) if path.exists() else None)
     except RecordError as error:
-        return StoredRun(folder, None, str(error))
+        return StoredRun(folder, None, str(error), older=isinstance(error, OlderRecordError))
 
 
-def artifacts(results: Path, record: RunRecord) -> dict[str, Path]:
-    """Where the model, the samples and the timing of a run lie."""
-    if record.artifacts is None:
-        return {}
-    folder, ids = results / "artifacts", record.artifacts
-    return {
-        "model": folder / "models" / ids.model,
-        "samples": folder / "samples" / ids.samples,
-        "timing": folder / "timings" / f"{ids.timing}.json",
-    }
+def artifacts(results: Path, record: RunRecord) -> dict[str, list[Path]]:
+    """The files and folders of each artifact of a run, by "stages/denoiser", "samples", …; none for what is gone."""
+    return {artifact.key: _files(results / "artifacts" / artifact.kind, artifact.id) for artifact in record.artifacts}
 
 
 def size(path: Path) -> int:
     """Bytes in a file, or in all files below a folder; 0 for what is not there."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    total = 0
-    for file in files:
-        try:
-            total += file.lstat().st_size if not file.is_dir() else 0
-        except FileNotFoundError:  # renamed or deleted by a run that is at work
-            continue
-    return total
+    try:
+        with os.scandir(path) as entries:
+            return sum(size(Path(entry)) if entry.is_dir(follow_symlinks=False) else _bytes(entry) for entry in entries)
+    except NotADirectoryError:
+        return path.lstat().st_size
+    except FileNotFoundError:  # renamed or deleted by a run that is at work
+        return 0
+
+
+def artifact_sizes(results: Path) -> dict[tuple[str, str], int]:
+    """Bytes of every artifact, by kind and id."""
+    sizes: dict[tuple[str, str], int] = {}
+    for path in _made(results):
+        key = path.parent.name, _id(path)
+        sizes[key] = sizes.get(key, 0) + size(path)
+    return sizes
 
 
 def delete_run(results: Path, run_id: str) -> None:
-    """Delete the run's folder, and its name from every sweep; a sweep without runs goes too. Artifacts stay."""
-    for path in (results / "sweeps").glob("*.json"):
-        with FileLock(path.with_suffix(".lock")):
-            content = json.loads(path.read_text())
-            kept = [name for name in content["runs"] if name != run_id]
-            if not kept:
-                path.unlink()
-            elif len(kept) < len(content["runs"]):
-                write_json(path, {**content, "runs": kept})
+    """Delete the run's folder, and its job in every sweep; a sweep without jobs goes too. Artifacts stay."""
+    forget_run(results, run_id)
     shutil.rmtree(results / run_id)
 
 
@@ -123,26 +129,58 @@ def delete_run(results: Path, run_id: str) -> None:
 
 
 def undecided(runs: Iterable[StoredRun]) -> list[StoredRun]:
-    """Runs whose artifacts are not known: they may go on from any, so that none can be called unused."""
-    return [run for run in runs if run.status != Status.INCOMPATIBLE and (not run.record or not run.record.artifacts)]
+    """Runs of which nobody can say what they may go on from, so that no artifact can be called unused."""
+    return [run for run in runs if run.status == UNFINISHED or (run.status == UNREADABLE and not ID.search(run.text()))]
 
 
 def find_waste(results: Path) -> list[Waste]:
     """Artifacts that no run refers to, and day-old leftovers of killed processes; nothing that a process has locked."""
-    made = [path for kind in ("models", "samples", "timings", "features", "scores") for path in _made(results, kind)]
+    made = list(_made(results))
     runs = stored_runs(results)  # after the artifacts were listed: the run of each of them is then among these
-    found = [Waste(path, "no run refers to it", size(path), _lock(path)) for path in _unused(results, made, runs)]
-    needed = set(_needed(results, runs))
-    for path in (results / "artifacts").glob("*/*.partial"):
-        if path.with_suffix("") not in needed and _stale(path):
-            found.append(Waste(path, "left by an interrupted run", size(path), _lock(path.with_suffix(""))))
-    for path in (*results.glob("*/*.writing"), *results.glob("artifacts/*/*.writing")):
+    needed = Needed.by(runs)
+    waste = [Waste(path, why, size(path), _lock(results, path)) for path in made if (why := needed.why_not(path))]
+    for path in (results / "artifacts").glob(f"*/*{PARTIAL}"):
+        if needed.why_not(path) and _stale(path):
+            waste.append(Waste(path, "left by an interrupted run", size(path), _lock(results, path)))
+    for path in (*results.glob(f"*/*{WRITING}"), *results.glob(f"*/*/*{WRITING}"), *results.glob(f"*/*/*/*{WRITING}")):
         if _stale(path):
-            found.append(Waste(path, "left by an interrupted write", size(path), None))
+            waste.append(Waste(path, "left by an interrupted write", size(path), None))
     for path in (*(results / "artifacts" / "locks").glob("*.lock"), *(results / "sweeps").glob("*.lock")):
         if _stale(path):
-            found.append(Waste(path, "a lock that nobody holds", size(path), path))
-    return [waste for waste in found if waste.lock is None or not _held(waste.lock)]
+            waste.append(Waste(path, "a lock that nobody holds", size(path), path))
+    return [each for each in waste if each.lock is None or not is_held(each.lock)]
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What runs refer to: artifacts by kind and id, and ids alone; `everything` where one of them cannot say."""
+
+    artifacts: frozenset[tuple[str, str]]
+    ids: frozenset[str]
+    older: frozenset[str]
+    everything: bool
+
+    @classmethod
+    def by(cls, runs: Sequence[StoredRun]) -> Needed:
+        """What these runs refer to."""
+        records = [run.record for run in runs if run.record]
+        return cls(
+            artifacts=frozenset((each.kind, each.id) for record in records for each in record.artifacts),
+            ids=_ids(run for run in runs if run.status == UNREADABLE),
+            older=_ids(run for run in runs if run.status == OLDER),
+            everything=bool(undecided(runs)),
+        )
+
+    def why_not(self, path: Path) -> str:
+        """Why an artifact is not needed; "" if it is."""
+        name = _id(path)
+        if self.everything or (path.parent.name, name) in self.artifacts or name in self.ids:
+            return ""
+        return OLDER_RUNS if name in self.older else NO_RUN
+
+
+def _ids(runs: Iterable[StoredRun]) -> frozenset[str]:
+    return frozenset(name for run in runs for name in ID.findall(run.text()))
 
 
 def remove(found: Sequence[Waste]) -> list[Waste]:
@@ -168,63 +206,35 @@ def _remove(waste: Waste) -> bool:
 def _discard(path: Path) -> None:
     """Delete a file or folder; a folder is renamed first, so that nobody ever finds half an artifact."""
     if path.is_dir():
-        shutil.rmtree(path.rename(path.with_name(f"{path.name}.{os.getpid()}.writing")))
+        shutil.rmtree(path.rename(path.with_name(f"{path.name}.{os.getpid()}{WRITING}")))
     else:
         path.unlink(missing_ok=True)
 
 
-def _made(results: Path, kind: str) -> Iterator[Path]:
-    for path in (results / "artifacts" / kind).glob("*"):
-        if path.suffix not in (".partial", ".writing"):
+def _made(results: Path) -> Iterator[Path]:
+    """Every whole artifact."""
+    for path in (results / "artifacts").glob("*/*"):
+        if path.parent.name != "locks" and path.suffix not in (PARTIAL, WRITING):
             yield path
 
 
-def _unused(results: Path, made: Sequence[Path], runs: Sequence[StoredRun]) -> list[Path]:
-    if undecided(runs):
-        return []
-    needed = set(_needed(results, runs))
-    kept = {"scores"} if runs else set()
-    if any(run.status in (Status.FAILED, Status.DIVERGED) for run in runs):
-        kept.add("features")  # which extractors these runs had used is in no record
-    return [path for path in made if path not in needed and path.parent.name not in kept]
+def _files(folder: Path, name: str) -> list[Path]:
+    return [path for path in (folder / name, folder / f"{name}.json", folder / f"{name}.npz") if path.exists()]
 
 
-def _needed(results: Path, runs: Iterable[StoredRun]) -> Iterator[Path]:
-    for run in runs:
-        if run.record is not None:
-            yield from artifacts(results, run.record).values()
-            yield from _features(results, run.record)
+def _id(path: Path) -> str:
+    return path.name.partition(".")[0]
 
 
-def _features(results: Path, record: RunRecord) -> Iterator[Path]:
-    """Features of the samples, of every split and of the noise, named as genbench/evaluation.py names them."""
-    if record.artifacts is None or record.dataset is None or record.sampling is None:
-        return
-    sets = [record.artifacts.samples]
-    sets += [digest(dataset=record.dataset.fingerprint, split=split) for split in record.dataset.splits]
-    images = artifacts(results, record)["samples"] / "images.npy"
-    if images.exists():  # the one place that knows the shape of the noise
-        shape = tuple(np.load(images, mmap_mode="r").shape[1:])
-        sets.append(digest(noise="uniform", shape=shape, count=record.sampling.num_samples, seed=0))
-    for extractor in record.features:
-        for image_set in sets:
-            name = digest(images=image_set, extractor=extractor.fingerprint)
-            yield results / "artifacts" / "features" / f"{name}.safetensors"
+def _lock(results: Path, path: Path) -> Path:
+    return lock_path(results, path.parent.name, _id(path))
 
 
-def _lock(path: Path) -> Path:
-    """The lock of an artifact, as genbench/store/artifacts.py names it."""
-    return path.parent.parent / "locks" / f"{path.parent.name}-{path.name}.lock"
-
-
-def _held(lock: Path) -> bool:
-    if not lock.exists():
-        return False
+def _bytes(entry: os.DirEntry[str]) -> int:
     try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
+        return entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _stale(path: Path) -> bool:

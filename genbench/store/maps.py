@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ class GrowingMap(RowMap):
     def __init__(self, path: Path, made: Callable[[float], Made] | None = None) -> None:
         path.mkdir(parents=True, exist_ok=True)
         super().__init__(path)
-        self._made, self._before, self._opened = made, self.sittings, time.perf_counter()
+        self._made, self._before, self._opened = made, self.sittings, perf_counter()
 
     def append(self, rows: Mapping[str, NDArray[Any]]) -> None:
         """Add a batch: arrays [B, ...] of one B, always under the same names, with the same row shapes and dtypes.
@@ -109,17 +109,15 @@ class GrowingMap(RowMap):
                 _write(file.fileno(), np.ascontiguousarray(values).reshape(-1).view(np.uint8))
                 os.fsync(file.fileno())
         if self._made is not None:
-            self.sittings = (*self._before, self._made(time.perf_counter() - self._opened))
+            self.sittings = (*self._before, self._made(perf_counter() - self._opened))
         self.formats, self.count = formats, self.count + batch
         index = {"arrays": self.formats, "count": self.count, "made": self.sittings}
         write_json(self.path / INDEX, encode(index))
 
     def _check(self, rows: Mapping[str, NDArray[Any]], formats: Mapping[str, RowFormat]) -> None:
-        if not rows or len({len(values) for values in rows.values()}) > 1:
-            counts = ", ".join(f"{name} {len(values)}" for name, values in rows.items())
-            raise ValueError(
-                f"{self.path}: a batch is the same number of rows of each array, not {counts or 'nothing'}"
-            )
+        if len({len(values) for values in rows.values()}) != 1:
+            counts = ", ".join(f"{name} {len(values)}" for name, values in rows.items()) or "no arrays"
+            raise ValueError(f"{self.path}: a batch has as many rows in each of its arrays, not {counts}")
         for name, row in formats.items():
             if name != Path(name).name or name.startswith("."):
                 raise ValueError(f"{self.path}: '{name}' cannot be the name of an array: it is that of its file too")

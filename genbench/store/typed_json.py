@@ -52,7 +52,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(expected: Any, found: Any, where: str = "") -> Any:
-    """`found`, a JSON value, as the annotated type `expected`; RecordError names the place, which begins with `where`.
+    """`found`, a JSON value, as the annotated type `expected`; RecordError names `where` (a file) and the place in it.
 
     Annotations may be scalars, Any, Literal, StrEnum, `X | None`, Mapping[str, X], dict[str, X], tuple[X, ...],
     tuple[X, Y, Z] and dataclasses of these. Any other union is a JSON value without objects, its lists as tuples. What
@@ -61,7 +61,7 @@ def decode(expected: Any, found: Any, where: str = "") -> Any:
     try:
         return decoder(expected)(found)
     except RecordError as error:
-        raise error.inside(where) from None if where else error
+        raise RecordError(str(error), where) from None
 
 
 @cache
