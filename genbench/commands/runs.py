@@ -1,18 +1,18 @@
-"""genbench runs: what the store holds; show one run, delete some, prune what nobody needs."""
+"""genbench runs: what the store holds; show one run, say why two differ, delete some, prune what nobody needs."""
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genbench.commands.errors import UserError
+from genbench.commands.errors import UserError, not_there
 
 if TYPE_CHECKING:
     from genbench.store.inventory import StoredRun, Waste
+    from genbench.store.records import RunRecord
 
 LONGEST = 12
 """Lines that a question shows of what would be deleted."""
@@ -20,14 +20,20 @@ LONGEST = 12
 
 def add(commands: Any) -> None:
     """Add the command to argparse's subparsers."""
-    runs = commands.add_parser("runs", help="runs in the store: list, show, delete, prune")
+    runs = commands.add_parser("runs", help="runs in the store: list, show, say why, delete, prune")
     _add_results(runs, Path("results"))
     runs.add_argument(
-        "--status", help="only runs that are so: done, failed, diverged, incompatible, unfinished, unreadable"
+        "--status", help="only runs that are so: done, failed, diverged, incompatible, unfinished, unreadable, older"
     )
     runs.add_argument("--model", help="only runs of this model")
     runs.add_argument("--dataset", help="only runs on this dataset")
     runs.add_argument("--sweep", help="only runs of the sweep whose id starts so")
+    runs.add_argument(
+        "--why",
+        nargs="+",
+        metavar="RUN",
+        help="of two runs: what differs between them; of one: what its command would make anew now, and why",
+    )
     runs.add_argument("--prune", action="store_true", help="delete artifacts that no run needs, and stale leftovers")
     runs.add_argument("--yes", action="store_true", help="with --prune: delete without asking")
     runs.set_defaults(action=list_runs)
@@ -36,7 +42,7 @@ def add(commands: Any) -> None:
     show.add_argument("run", help="the run's id, or its start")
     _add_results(show, argparse.SUPPRESS)
     show.set_defaults(action=show_run)
-    delete = actions.add_parser("delete", help="delete runs: their folders, and their names in sweeps")
+    delete = actions.add_parser("delete", help="delete runs: their folders, and their jobs in sweeps")
     delete.add_argument("run", nargs="+", help="ids, or their starts")
     delete.add_argument("--yes", action="store_true", help="without asking")
     _add_results(delete, argparse.SUPPRESS)
@@ -44,13 +50,15 @@ def add(commands: Any) -> None:
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    """Print a line a run, or prune."""
+    """Print a line a run; or prune, or say why."""
     from genbench.reports.console import show
     from genbench.reports.runs import bytes_text, runs_table
     from genbench.store.inventory import size, stored_runs
 
     if options.prune:
         return prune(options.results, options.yes)
+    if options.why:
+        return say_why(options.results, options.why)
     every = stored_runs(options.results)
     runs = _filtered(every, options)
     if not every:
@@ -78,6 +86,35 @@ def show_run(options: argparse.Namespace) -> int:
     return 0
 
 
+def say_why(results: Path, names: Sequence[str]) -> int:
+    """Print what differs between two runs, or between one and what its command would make now."""
+    from genbench.reports.console import show
+    from genbench.reports.runs import facts
+    from genbench.reports.why import compare_now, compare_runs
+    from genbench.store.artifacts import Store
+    from genbench.store.inventory import stored_runs
+
+    if len(names) > 2:
+        raise UserError(f"--why compares one run with now, or two with each other, not {len(names)}")
+    runs = stored_runs(results)
+    records = [_record(find_run(runs, name, results)) for name in names]
+    store, here = Store(results), records[0]
+    if len(records) == 2:
+        print(f"{here.run_id} (here) and {records[1].run_id} (there)\n")
+        lines = compare_runs(store, here, records[1])
+    else:
+        from genbench.config.again import identities_of
+        from genbench.config.mistakes import MistakeError
+
+        print(f"what the command of {here.run_id} would make now\n")
+        try:
+            lines = compare_now(store, here, identities_of(here, results))
+        except MistakeError as error:
+            raise UserError(str(error)) from None
+    show(lambda _: facts(lines))
+    return 0
+
+
 def delete_runs(options: argparse.Namespace) -> int:
     """Delete runs, after a question."""
     from genbench.reports.runs import bytes_text
@@ -99,25 +136,25 @@ def prune(results: Path, yes: bool) -> int:
     from genbench.reports.runs import bytes_text
     from genbench.store.inventory import find_waste, remove, stored_runs, undecided
 
-    found = find_waste(results)
+    waste = find_waste(results)
     if held_by := undecided(stored_runs(results)):
         names = ", ".join(run.run_id for run in held_by[:3]) + (", …" if len(held_by) > 3 else "")
         print(
             f"{_plural(len(held_by), 'run')} without a finished record ({names}) may go on from any artifact: all are"
             " kept. Finish them with the same command, or delete them first with `genbench runs delete`."
         )
-    if not found:
+    if not waste:
         print(f"nothing to prune in {results}/")
         return 0
-    question = f"delete {bytes_text(sum(waste.size for waste in found))}?"
-    if not _agreed(_waste_lines(results, found), question, yes):
+    question = f"delete {bytes_text(sum(each.size for each in waste))}?"
+    if not _agreed(_waste_lines(results, waste), question, yes):
         return 1
     # A run may have begun while the question stood.
-    still = {waste.path for waste in find_waste(results)}
-    removed = remove([waste for waste in found if waste.path in still])
-    print(f"deleted {bytes_text(sum(waste.size for waste in removed))}")
-    if len(removed) < len(found):
-        print(f"left {_plural(len(found) - len(removed), 'thing')} that a process uses by now")
+    still = {each.path for each in find_waste(results)}
+    removed = remove([each for each in waste if each.path in still])
+    print(f"deleted {bytes_text(sum(each.size for each in removed))}")
+    if len(removed) < len(waste):
+        print(f"left {_plural(len(waste) - len(removed), 'thing')} that a process uses by now")
     return 0
 
 
@@ -130,25 +167,25 @@ def find_run(runs: Sequence[StoredRun], name: str, results: Path) -> StoredRun:
     if starting:
         ids = ", ".join(run.run_id for run in starting[:5]) + (", …" if len(starting) > 5 else "")
         raise UserError(f"'{name}' is the start of {len(starting)} runs: {ids}")
-    raise UserError(unknown("run", name, [run.run_id for run in runs], results))
+    raise not_there("run", name, [run.run_id for run in runs], results)
 
 
-def unknown(what: str, name: str, valid: Sequence[str], results: Path) -> str:
-    """One line: what is not there, and the nearest that is."""
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.3)
-    hint = f"did you mean '{near[0]}'?" if near else "--results names another folder"
-    return f"no {what} '{name}' in '{results}'; {hint}"
+def _record(run: StoredRun) -> RunRecord:
+    if run.record is None:
+        raise UserError(f"{run.run_id} is {run.status}" + (f": {run.problem}" if run.problem else ": it has no record"))
+    return run.record
 
 
 def _filtered(runs: Sequence[StoredRun], options: argparse.Namespace) -> list[StoredRun]:
-    from genbench.registry.entries import UnknownNameError, unknown_name
+    from genbench.registry.names import UnknownNameError, unknown_name
     from genbench.store.inventory import STATES
 
-    found = list(runs)
+    chosen = list(runs)
     if options.status:
-        if options.status not in STATES:
-            raise UnknownNameError(unknown_name("status", options.status, STATES))
-        found = [run for run in found if run.status == options.status]
+        states = dict.fromkeys((*STATES, *(run.status for run in runs)))
+        if options.status not in states:
+            raise UnknownNameError(unknown_name("status", options.status, tuple(states)))
+        chosen = [run for run in chosen if run.status == options.status]
     for what in ("model", "dataset"):
         if wanted := getattr(options, what):
             names = {run.run_id: _name(run, what) for run in runs}
@@ -156,13 +193,13 @@ def _filtered(runs: Sequence[StoredRun], options: argparse.Namespace) -> list[St
                 raise UnknownNameError(
                     unknown_name(f"{what} in this store", wanted, sorted(set(names.values()) - {""}))
                 )
-            found = [run for run in found if names[run.run_id] == wanted]
+            chosen = [run for run in chosen if names[run.run_id] == wanted]
     if options.sweep:
-        from genbench.commands.report import find_sweep
+        from genbench.commands.sweeps import find_sweep
 
         members = find_sweep(options.results, options.sweep).runs
-        found = [run for run in found if run.run_id in members]
-    return found
+        chosen = [run for run in chosen if run.run_id in members]
+    return chosen
 
 
 def _name(run: StoredRun, what: str) -> str:
@@ -180,17 +217,17 @@ def _agreed(lines: Sequence[str], question: str, yes: bool) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _waste_lines(results: Path, found: Iterable[Waste]) -> list[str]:
+def _waste_lines(results: Path, waste: Iterable[Waste]) -> list[str]:
     """Large things by name, the small ones of a kind together."""
     from genbench.reports.runs import bytes_text
 
     groups: dict[tuple[str, str], list[Waste]] = {}
-    for waste in found:
-        groups.setdefault((str(waste.path.parent.relative_to(results)), waste.why), []).append(waste)
+    for each in waste:
+        groups.setdefault((str(each.path.parent.relative_to(results)), each.why), []).append(each)
     lines = []
     for (folder, why), members in groups.items():
         named = members[0].path.name if len(members) == 1 else f"{len(members)} entries"
-        lines.append(f"{bytes_text(sum(waste.size for waste in members)):>9}  {folder}/: {named}: {why}")
+        lines.append(f"{bytes_text(sum(each.size for each in members)):>9}  {folder}/: {named}: {why}")
     return lines
 
 
