@@ -1,1 +1,1 @@
-"""Real images: one source a file, and the fingerprint of their content."""
+"""Real images: one source a file, splits and columns, and the fingerprint of their content."""

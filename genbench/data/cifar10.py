@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from genbench.data.errors import DataError
 from genbench.data.files import existing_folder, find_file
 from genbench.data.options import FilesOptions
-from genbench.data.splits import checked_dataset, shuffled
-from genbench.interfaces.data import Dataset, Split
+from genbench.data.splits import checked_dataset, shuffled_split
+from genbench.interfaces.data import Dataset
 
 NAME = "cifar10"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -33,13 +32,13 @@ def load(options: FilesOptions) -> Dataset:
     Source: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images" (2009).
     """
     root = existing_folder(options.root, "dataset.root", "the folder with cifar-10-batches-py")
-    splits = {}
+    splits, sources = {}, []
     for name, batches in BATCHES.items():
-        read = [read_batch(find_file(root, FOLDERS, (batch,))) for batch in batches]
-        images, labels = (np.concatenate(parts) for parts in zip(*read, strict=True))
-        order = shuffled(len(images), limit=options.limit)
-        splits[name] = Split(torch.from_numpy(images[order]), torch.from_numpy(labels[order]))
-    return checked_dataset(NAME, CLASSES, splits, content=NAME)
+        files = [find_file(root, FOLDERS, (batch,)) for batch in batches]
+        images, labels = (np.concatenate(parts) for parts in zip(*map(read_batch, files), strict=True))
+        splits[name] = shuffled_split(images, labels, options.limit)
+        sources += files
+    return checked_dataset(NAME, CLASSES, splits, content=NAME, sources=tuple(sources))
 
 
 def read_batch(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from genbench.data.descriptions import FILE, descriptions
 from genbench.data.errors import DataError
 from genbench.data.files import existing_folder
 from genbench.data.options import ImagesOptions
@@ -17,8 +18,9 @@ HELD_OUT_FOLDERS = ("held_out", "test", "val")
 def load(options: ImagesOptions) -> Dataset:
     """The images under the root as uint8 [N, C, H, W], all of one size, in shuffled splits "train" and "held_out".
 
-    With labels if they lie in folders, whose sorted names are the classes; folders inside those are not searched. The
-    dataset is named as its folder.
+    With labels if they lie in folders, whose sorted names are the classes; folders inside those are not searched. With
+    captions and groups if there is a metadata.jsonl beside the images or class folders. The dataset is named as its
+    folder.
 
     Raises DataError for what is missing, empty, damaged or does not fit together.
     """
@@ -35,9 +37,10 @@ def load(options: ImagesOptions) -> Dataset:
             )
         splits = {name: shuffle(_pictures(folder, classes), options) for name, folder in folders.items()}
     else:
-        classes = _classes(root)
+        folders, classes = {"train": root}, _classes(root)
         splits = divide(_pictures(root, classes), options)
-    return load_pictures(root.name, classes, splits)
+    inside = [folder / name for folder in folders.values() for name in classes]
+    return load_pictures(root.name, classes, splits, sources=(*dict.fromkeys([root, *folders.values(), *inside]),))
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
@@ -46,6 +49,16 @@ def _classes(folder: Path) -> tuple[str, ...]:
 
 
 def _pictures(folder: Path, classes: tuple[str, ...]) -> list[Picture]:
+    """All images of the folder, with what its metadata.jsonl says of them."""
+    pictures = _in_classes(folder, classes)
+    if not (path := folder / FILE).is_file():
+        return pictures
+    names = [Path(picture.where).relative_to(folder).as_posix() for picture in pictures]
+    described = descriptions(path.read_bytes(), str(path), names)
+    return [picture._replace(texts=described[name]) for picture, name in zip(pictures, names, strict=True)]
+
+
+def _in_classes(folder: Path, classes: tuple[str, ...]) -> list[Picture]:
     """All images of the classes, or those in the folder itself if there are none; sorted by class and name."""
     loose = _files(folder, None)
     if not classes:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
+from genbench.data.descriptions import FILE, descriptions
 from genbench.data.errors import DataError
 from genbench.data.files import existing_root
 from genbench.data.options import ImageZipOptions
-from genbench.data.pictures import SUFFIXES, Picture, divide, is_picture, load_pictures, shuffle
+from genbench.data.pictures import NOTHING, SUFFIXES, Picture, divide, is_picture, load_pictures, shuffle
 from genbench.interfaces.data import Dataset
 
 LABELS = "dataset.json"
@@ -28,7 +29,8 @@ def load(options: ImageZipOptions) -> Dataset:
     """The images in the zip as uint8 [N, C, H, W], all of one size, in shuffled splits "train" and "held_out".
 
     `dataset.json` may hold "labels": [[file, class index], …] for all images, or null, and "classes": their names.
-    Without it there are no labels. The dataset is named as the zip, without its suffix.
+    Without it there are no labels. `metadata.jsonl` may hold captions and groups. The dataset is named as the zip,
+    without its suffix.
 
     Raises DataError for what is missing, empty, damaged or does not fit together.
 
@@ -36,18 +38,20 @@ def load(options: ImageZipOptions) -> Dataset:
     (2022).
     """
     root = existing_root(options.root, "dataset.root", "the zip file with the images")
+    sources = [root]
     with ExitStack() as stack:
         contents = _contents(_opened(root, stack))
         if options.held_out_root:
             path = existing_root(
                 options.held_out_root, "dataset.held_out_root", "the zip file with the held-out images"
             )
+            sources.append(path)
             other = _contents(_opened(path, stack))
             contents = _Contents(contents.pictures, _common_classes(root, contents.classes, path, other.classes))
             splits = {"train": shuffle(contents.pictures, options), "held_out": shuffle(other.pictures, options)}
         else:
             splits = divide(contents.pictures, options)
-        return load_pictures(root.stem, contents.classes, splits)
+        return load_pictures(root.stem, contents.classes, splits, tuple(sources))
 
 
 def _opened(path: Path, stack: ExitStack) -> ZipFile:
@@ -67,7 +71,11 @@ def _contents(archive: ZipFile) -> _Contents:
     described = _described(archive)
     labels = _labels(archive, described.get("labels"), names)
     classes = described.get("classes") or [str(k) for k in range(max(labels.values(), default=-1) + 1)]
-    pictures = [Picture(f"{archive.filename}/{name}", partial(archive.read, name), labels.get(name)) for name in names]
+    texts = _texts(archive, names)
+    pictures = [
+        Picture(f"{archive.filename}/{name}", partial(archive.read, name), labels.get(name), texts.get(name, NOTHING))
+        for name in names
+    ]
     return _Contents(pictures, tuple(map(str, classes)) if labels else ())
 
 
@@ -75,12 +83,24 @@ def _described(archive: ZipFile) -> Mapping[str, Any]:
     if LABELS not in archive.namelist():
         return {}
     try:
-        found = json.loads(archive.read(LABELS))
+        described = json.loads(archive.read(LABELS))
     except (ValueError, BadZipFile) as error:
         raise DataError(f"{archive.filename}/{LABELS} cannot be read ({error}); repair or remove it") from error
-    if not isinstance(found, dict) or not isinstance(found.get("classes") or [], list):
+    if not isinstance(described, dict) or not isinstance(described.get("classes") or [], list):
         raise DataError(f'{archive.filename}/{LABELS}: expected {{"labels": [[file, class], …], "classes": [name, …]}}')
-    return found
+    return described
+
+
+def _texts(archive: ZipFile, names: list[str]) -> Mapping[str, Mapping[str, str]]:
+    """Captions and groups by file name; empty if there are none."""
+    where = f"{archive.filename}/{FILE}"
+    if FILE not in archive.namelist():
+        return {}
+    try:
+        content = archive.read(FILE)
+    except BadZipFile as error:
+        raise DataError(f"{where} cannot be read ({error}); repair or remove it") from error
+    return descriptions(content, where, names)
 
 
 def _labels(archive: ZipFile, entries: Any, names: list[str]) -> dict[str, int]:

@@ -8,14 +8,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from genbench.data.errors import DataError
 from genbench.data.files import existing_folder, find_file
 from genbench.data.options import FilesOptions
-from genbench.data.splits import checked_dataset, shuffled
-from genbench.interfaces.data import Dataset, Split
+from genbench.data.splits import checked_dataset, shuffled_split
+from genbench.interfaces.data import Dataset
 
 NAME = "mnist"
 CLASSES = tuple("0123456789")
@@ -33,22 +32,22 @@ def load(options: FilesOptions) -> Dataset:
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits", which also defines the IDX format.
     """
     root = existing_folder(options.root, "dataset.root", "the folder with MNIST's four IDX files")
-    splits = {}
+    splits, sources = {}, []
     for name, stem in STEMS.items():
-        images = _read(root, f"{stem}-images-idx3-ubyte", ndim=3)
-        labels = _read(root, f"{stem}-labels-idx1-ubyte", ndim=1)
+        files = [_file(root, f"{stem}-images-idx3-ubyte"), _file(root, f"{stem}-labels-idx1-ubyte")]
+        images, labels = read_idx(files[0], ndim=3), read_idx(files[1], ndim=1)
         if len(images) != len(labels):
             raise DataError(
                 f"{root}: {stem}-images-idx3-ubyte has {len(images)} images and {stem}-labels-idx1-ubyte {len(labels)}"
                 " labels; they do not belong together, fetch both again"
             )
-        order = shuffled(len(images), limit=options.limit)
-        splits[name] = Split(torch.from_numpy(images[order][:, None]), torch.from_numpy(labels[order].astype(np.int64)))
-    return checked_dataset(NAME, CLASSES, splits, content=NAME)
+        splits[name] = shuffled_split(images[:, None], labels, options.limit)
+        sources += files
+    return checked_dataset(NAME, CLASSES, splits, content=NAME, sources=tuple(sources))
 
 
-def _read(root: Path, name: str, ndim: int) -> NDArray[np.uint8]:
-    return read_idx(find_file(root, FOLDERS, (name, f"{name}.gz")), ndim)
+def _file(root: Path, name: str) -> Path:
+    return find_file(root, FOLDERS, (name, f"{name}.gz"))
 
 
 def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:

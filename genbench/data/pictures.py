@@ -1,34 +1,39 @@
-"""Image files, wherever they lie, to one tensor: decoded by Pillow in many threads, always in the given order."""
+"""Image files, wherever they lie, to splits: decoded by Pillow in many threads, always in the given order."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
+from genbench.data.descriptions import TEXTS
 from genbench.data.errors import DataError
+from genbench.data.maps import mapped
 from genbench.data.options import ImagesOptions
-from genbench.data.splits import checked_dataset, divided, shuffled
-from genbench.interfaces.data import Dataset, Split
+from genbench.data.splits import Split, checked_dataset, divided, shuffled
+from genbench.interfaces.data import Column, Dataset
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 GREY_MODES, RGB_MODES = ("1", "L"), ("RGB", "P", "CMYK", "YCbCr")
-BLOCK = 64
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Picture(NamedTuple):
-    """One image file, not yet read. `where` is what messages call it; `label` is None if classes are unknown."""
+    """One image file, not yet read. `where` is what messages call it, `label` is None if classes are unknown, `texts`
+    are those of TEXTS that are known.
+    """
 
     where: str
     read: Callable[[], bytes]
     label: int | None
+    texts: Mapping[str, str] = NOTHING
 
 
 def is_picture(name: str) -> bool:
@@ -47,41 +52,44 @@ def divide(pictures: Sequence[Picture], options: ImagesOptions) -> dict[str, lis
     return {name: [pictures[i] for i in part] for name, part in parts.items()}
 
 
-def load_pictures(name: str, classes: tuple[str, ...], splits: Mapping[str, Sequence[Picture]]) -> Dataset:
-    """The dataset of these files. Its fingerprint covers pixels, labels, classes and splits: the same images in a
-    folder, in a zip or under another name are the same dataset.
+def load_pictures(
+    name: str, classes: tuple[str, ...], splits: Mapping[str, Sequence[Picture]], sources: tuple[Path, ...]
+) -> Dataset:
+    """The dataset of these files. Its fingerprint covers pixels, labels, texts, classes and splits: the same images in
+    a folder, in a zip or under another name are the same dataset.
 
-    Raises DataError as `read_pictures` and `checked_dataset` do.
+    Raises DataError for a file that is damaged, transparent or deeper than 8 bits, for two that differ in size or in
+    being grey, and as `checked_dataset` does.
     """
-    everything = [picture for pictures in splits.values() for picture in pictures]
-    sizes = [len(pictures) for pictures in splits.values()]
-    parts = torch.split(read_pictures(everything), sizes)
-    built = {
-        split: Split(images, _labels(pictures)) for (split, pictures), images in zip(splits.items(), parts, strict=True)
+    first = splits["train"][0]
+    built = {split: Split(_mapped(pictures, first), _columns(pictures)) for split, pictures in splits.items()}
+    return checked_dataset(name, classes, built, content="images", sources=sources)
+
+
+def _mapped(pictures: Sequence[Picture], first: Picture) -> NDArray[np.uint8]:
+    """uint8 [N, C, H, W], all like the first: C is 1 for grey images and 3 for coloured ones."""
+    channels, height, width = shape = _decoded(first).shape
+
+    def read(start: int, stop: int) -> NDArray[np.uint8]:
+        block = np.empty((stop - start, *shape), dtype=np.uint8)
+        for image, picture in zip(block, pictures[start:stop], strict=True):
+            decoded = _decoded(picture)
+            if decoded.shape != shape:
+                raise DataError(_difference(first.where, shape, picture.where, decoded.shape))
+            image[...] = decoded
+        return block
+
+    return mapped(len(pictures), (channels, height, width), read)
+
+
+def _columns(pictures: Sequence[Picture]) -> Mapping[str, Column]:
+    """The labels and texts, of all pictures or of none."""
+    columns: dict[str, Column] = {
+        name: [picture.texts[name] for picture in pictures] for name in TEXTS if name in pictures[0].texts
     }
-    return checked_dataset(name, classes, built, content="images")
-
-
-def read_pictures(pictures: Sequence[Picture]) -> Tensor:
-    """uint8 [N, C, H, W], C = 1 if all are grey and 3 if all are in colour.
-
-    Raises DataError for a file that is damaged, transparent or deeper than 8 bits, and for two that differ in size or
-    in being grey.
-    """
-    first = _decoded(pictures[0])
-    images = torch.empty((len(pictures), *first.shape), dtype=torch.uint8)
-    array = images.numpy()
-
-    def fill(start: int) -> None:
-        for i, picture in enumerate(pictures[start : start + BLOCK], start):
-            image = _decoded(picture)
-            if image.shape != first.shape:
-                raise DataError(_difference(pictures[0].where, first.shape, picture.where, image.shape))
-            array[i] = image
-
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(fill, range(0, len(pictures), BLOCK)))
-    return images
+    if pictures[0].label is not None:
+        columns["label"] = torch.tensor([picture.label for picture in pictures])
+    return columns
 
 
 def _decoded(picture: Picture) -> NDArray[np.uint8]:
@@ -98,11 +106,6 @@ def _decoded(picture: Picture) -> NDArray[np.uint8]:
             " convert it to 8-bit grey or RGB without transparency"
         )
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-
-
-def _labels(pictures: Sequence[Picture]) -> Tensor | None:
-    labels = [picture.label for picture in pictures if picture.label is not None]
-    return torch.tensor(labels) if labels else None
 
 
 def _difference(first: str, shape: tuple[int, ...], second: str, other: tuple[int, ...]) -> str:

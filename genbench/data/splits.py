@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from genbench.data.errors import DataError
 from genbench.data.fingerprint import fingerprint
-from genbench.interfaces.data import Dataset, DataSpec, Split
+from genbench.data.maps import mapped
+from genbench.images import ArrayImages
+from genbench.interfaces.data import Column, Dataset, DataSpec
 
 SMALLEST_SPLIT = 2
 """A standard error needs two images."""
 
 Indices = NDArray[np.int64]
+
+
+class Split(NamedTuple):
+    """uint8 images [N, C, H, W], in memory or mapped, and columns with one entry for each."""
+
+    images: NDArray[np.uint8]
+    columns: Mapping[str, Column]
 
 
 def shuffled(count: int, seed: int = 0, limit: int = 0) -> Indices:
@@ -45,33 +58,64 @@ def divided(count: int, held_out: float, seed: int, limit: int) -> dict[str, Ind
     return {name: part[:limit] if limit else part for name, part in parts.items()}
 
 
-def checked_dataset(name: str, classes: tuple[str, ...], splits: Mapping[str, Split], content: str) -> Dataset:
-    """The dataset, its spec read off the training images. `content` is the name that its fingerprint knows it by.
+def shuffled_split(images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], limit: int) -> Split:
+    """A split that exists, images [N, C, H, W] with their labels [N], in random order and up to the limit."""
+    order = shuffled(len(images), limit=limit)
+    ordered = mapped(len(order), images.shape[1:], lambda start, stop: images[order[start:stop]])
+    return Split(ordered, {"label": torch.from_numpy(labels[order].astype(np.int64))})
 
-    Raises DataError if a split has fewer than 2 images, if they differ in shape, or if a label is of no class.
+
+def checked_dataset(
+    name: str, classes: tuple[str, ...], splits: Mapping[str, Split], content: str, sources: tuple[Path, ...]
+) -> Dataset:
+    """The dataset, its spec read off the training images; `content` and `sources` as in `dataset_of`.
+
+    Raises DataError if a split has fewer than 2 images, if splits differ in shape or in columns, or if a label is of no
+    class.
     """
-    shape = tuple(splits["train"].images.shape[1:])
-    for split_name, split in splits.items():
-        if len(split) < SMALLEST_SPLIT:
+    train = splits["train"]
+    for split_name, (images, columns) in splits.items():
+        if len(images) < SMALLEST_SPLIT:
             raise DataError(
-                f"dataset {name}: split {split_name} has {len(split)} image(s) and needs at least {SMALLEST_SPLIT};"
+                f"dataset {name}: split {split_name} has {len(images)} image(s) and needs at least {SMALLEST_SPLIT};"
                 " raise dataset.limit or add images"
             )
-        if (other := tuple(split.images.shape[1:])) != shape:
+        if images.shape[1:] != train.images.shape[1:]:
             raise DataError(
-                f"dataset {name}: {split_name} images are {_size(other)} and train images {_size(shape)};"
+                f"dataset {name}: {split_name} images are {_size(images)} and train images {_size(train.images)};"
                 " all images of a dataset must have one size"
             )
-        if split.labels is not None and not 0 <= int(split.labels.min()) <= int(split.labels.max()) < len(classes):
+        if columns.keys() != train.columns.keys():
             raise DataError(
-                f"dataset {name}: split {split_name} has labels from {split.labels.min()} to {split.labels.max()},"
+                f"dataset {name}: {split_name} images have {_names(columns)} and train images {_names(train.columns)};"
+                " both splits need the same"
+            )
+        labels = columns.get("label")
+        if isinstance(labels, Tensor) and not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
+            raise DataError(
+                f"dataset {name}: split {split_name} has labels from {labels.min()} to {labels.max()},"
                 f" and there are {len(classes)} classes, 0 to {len(classes) - 1}; correct the labels"
             )
-    channels, height, width = shape
-    spec = DataSpec(channels, height, width, classes=classes)
-    return Dataset(name, spec, splits, fingerprint(content, spec, splits))
+    channels, height, width = train.images.shape[1:]
+    return dataset_of(name, DataSpec(channels, height, width, classes=classes), splits, content, sources)
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    channels, height, width = shape
+def dataset_of(
+    name: str, spec: DataSpec, splits: Mapping[str, Split], content: str, sources: tuple[Path, ...] = ()
+) -> Dataset:
+    """The dataset of these splits. `content` is the name that its fingerprint knows it by, `sources` are the files and
+    folders that it was read from.
+    """
+    unnamed = {split: ArrayImages("", images, columns) for split, (images, columns) in splits.items()}
+    digest = fingerprint(content, spec, unnamed)
+    named = {split: ArrayImages(f"{digest}-{split}", images, columns) for split, (images, columns) in splits.items()}
+    return Dataset(name, spec, named, digest, sources)
+
+
+def _size(images: NDArray[np.uint8]) -> str:
+    channels, height, width = images.shape[1:]
     return f"{width}x{height} {'grey' if channels == 1 else 'RGB'}"
+
+
+def _names(columns: Mapping[str, Column]) -> str:
+    return " and ".join(f"{name}s" for name in sorted(columns)) or "nothing but pixels"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genbench.data.cifar10 import load, read_batch
 from genbench.data.errors import DataError
 from genbench.data.options import FilesOptions
+from genbench.interfaces.data import ImageSet
 
 BATCHES = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]
 PER_BATCH = 4
@@ -54,8 +55,9 @@ def write_cifar10(folder: Path) -> None:
         (folder / name).write_bytes(python2_pickle(*batch(seed)))
 
 
-def content(images: torch.Tensor, labels: torch.Tensor | None) -> list[list[int]]:
-    assert labels is not None
+def content(split: ImageSet) -> list[list[int]]:
+    images, labels = split.read(0, len(split)), split.columns["label"]
+    assert isinstance(labels, torch.Tensor)
     return sorted(torch.cat([labels[:, None], images.flatten(1).long()], 1).tolist())
 
 
@@ -66,11 +68,11 @@ def test_the_splits_hold_the_batches_images_with_their_labels(tmp_path: Path, pl
     assert dataset.name == "cifar10"
     assert dataset.spec.shape == (3, 32, 32)
     assert dataset.spec.classes[3] == "cat"
+    assert [path.resolve() for path in dataset.sources] == [(tmp_path / place / name).resolve() for name in BATCHES]
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 20, "held_out": 4}
     for name, seeds in {"train": range(5), "held_out": [5]}.items():
         expected = [[label, *row] for seed in seeds for row, label in zip(*batch(seed), strict=True)]
-        found = content(dataset.splits[name].images, dataset.splits[name].labels)
-        assert found == sorted([int(value) for value in row] for row in expected)
+        assert content(dataset.splits[name]) == sorted([int(value) for value in row] for row in expected)
 
 
 def test_the_handmade_pickle_is_one_that_pickle_itself_reads() -> None:

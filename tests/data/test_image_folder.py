@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from genbench.data.errors import DataError
 from genbench.data.image_folder import load
@@ -39,7 +40,18 @@ def options(folder: Path, held_out: float = 3, split_seed: int = 0, limit: int =
 
 
 def values(dataset: Dataset, split: str) -> list[int]:
-    return [int(value) for value in dataset.splits[split].images[:, 0, 0, 0]]
+    return [int(value) for value in images_of(dataset, split)[:, 0, 0, 0]]
+
+
+def images_of(dataset: Dataset, split: str) -> Tensor:
+    return dataset.splits[split].read(0, len(dataset.splits[split]))
+
+
+def labels_of(dataset: Dataset, split: str) -> list[int]:
+    labels = dataset.splits[split].columns["label"]
+    assert isinstance(labels, Tensor)
+    assert labels.dtype == torch.int64
+    return labels.tolist()
 
 
 def test_a_flat_folder_is_cut_into_two_splits_without_labels(tmp_path: Path) -> None:
@@ -52,20 +64,27 @@ def test_a_flat_folder_is_cut_into_two_splits_without_labels(tmp_path: Path) -> 
     assert dataset.spec.classes == ()
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 7, "held_out": 3}
     assert sorted(values(dataset, "train") + values(dataset, "held_out")) == list(range(0, 100, 10))
-    for split in dataset.splits.values():
-        assert split.labels is None
-        assert split.images.dtype == torch.uint8
-        assert (split.images[:, 2] - split.images[:, 0] == 2).all()
+    for name, split in dataset.splits.items():
+        images = images_of(dataset, name)
+        assert split.columns == {}
+        assert images.dtype == torch.uint8
+        assert (images[:, 2] - images[:, 0] == 2).all()
 
 
 def test_class_folders_give_labels(tmp_path: Path) -> None:
     write_classes(tmp_path)
     dataset = load(options(tmp_path))
     assert dataset.spec.classes == ("cat", "dog")
-    for name, split in dataset.splits.items():
-        assert split.labels is not None
-        assert split.labels.dtype == torch.int64
-        assert split.labels.tolist() == [int(value >= 100) for value in values(dataset, name)]
+    for name in dataset.splits:
+        assert labels_of(dataset, name) == [int(value >= 100) for value in values(dataset, name)]
+
+
+def test_the_sources_are_the_folders_that_were_read(tmp_path: Path) -> None:
+    write_classes(tmp_path / "a")
+    assert load(options(tmp_path / "a")).sources == tuple(tmp_path / "a" / name for name in ("", "cat", "dog"))
+    write_flat(tmp_path / "b" / "train")
+    write_flat(tmp_path / "b" / "val")
+    assert load(options(tmp_path / "b")).sources == tuple(tmp_path / "b" / name for name in ("", "train", "val"))
 
 
 @pytest.mark.parametrize("held_out_folder", ["held_out", "test", "val"])

@@ -9,7 +9,9 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 from genbench.data.errors import DataError
 from genbench.data.image_folder import load as load_folder
@@ -44,7 +46,18 @@ def options(path: Path, held_out_root: Path | str = "", held_out: float = 3) -> 
 
 
 def values(dataset: Dataset, split: str) -> list[int]:
-    return [int(value) for value in dataset.splits[split].images[:, 0, 0, 0]]
+    return [int(value) for value in images_of(dataset, split)[:, 0, 0, 0]]
+
+
+def images_of(dataset: Dataset, split: str) -> Tensor:
+    return dataset.splits[split].read(0, len(dataset.splits[split]))
+
+
+def labels_of(dataset: Dataset, split: str) -> list[int]:
+    labels = dataset.splits[split].columns["label"]
+    assert isinstance(labels, Tensor)
+    assert labels.dtype == torch.int64
+    return labels.tolist()
 
 
 def test_labels_come_from_dataset_json(tmp_path: Path) -> None:
@@ -54,9 +67,8 @@ def test_labels_come_from_dataset_json(tmp_path: Path) -> None:
     assert dataset.spec.classes == ("cat", "cat-like")
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 7, "held_out": 3}
     assert sorted(values(dataset, "train") + values(dataset, "held_out")) == list(range(0, 100, 10))
-    for name, split in dataset.splits.items():
-        assert split.labels is not None
-        assert split.labels.tolist() == [int(value >= 50) for value in values(dataset, name)]
+    for name in dataset.splits:
+        assert labels_of(dataset, name) == [int(value >= 50) for value in values(dataset, name)]
 
 
 def test_classes_without_names_are_numbered(tmp_path: Path) -> None:
@@ -67,7 +79,7 @@ def test_classes_without_names_are_numbered(tmp_path: Path) -> None:
 def test_without_labels_there_are_none(tmp_path: Path, description: Any) -> None:
     dataset = load(options(write_zip(tmp_path / "a.zip", description)))
     assert dataset.spec.classes == ()
-    assert all(split.labels is None for split in dataset.splits.values())
+    assert all(split.columns == {} for split in dataset.splits.values())
 
 
 def test_the_same_images_in_a_folder_are_the_same_dataset(tmp_path: Path) -> None:
@@ -99,6 +111,7 @@ def test_a_second_zip_is_the_held_out_split(tmp_path: Path) -> None:
     assert dataset.spec.classes == ("0", "1")
     assert sorted(values(dataset, "train")) == list(range(0, 100, 10))
     assert sorted(values(dataset, "held_out")) == [5, 15, 25, 35]
+    assert dataset.sources == (train, held_out)
 
 
 def test_two_zips_of_different_classes(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genbench.data.errors import DataError
 from genbench.data.mnist import load, read_idx
 from genbench.data.options import FilesOptions
+from genbench.interfaces.data import ImageSet
 
 COUNTS = {"train": 30, "t10k": 12}
 
@@ -42,6 +43,16 @@ def write_mnist(folder: Path, zipped: bool = False) -> dict[str, tuple[NDArray[n
     return written
 
 
+def images_of(split: ImageSet) -> torch.Tensor:
+    return split.read(0, len(split))
+
+
+def labels_of(split: ImageSet) -> torch.Tensor:
+    labels = split.columns["label"]
+    assert isinstance(labels, torch.Tensor)
+    return labels
+
+
 def options(folder: Path, limit: int = 0) -> FilesOptions:
     return FilesOptions(str(folder), limit)
 
@@ -56,20 +67,21 @@ def test_the_splits_hold_the_files_images_with_their_labels(tmp_path: Path, zipp
     assert dataset.spec.shape == (1, 6, 5)
     assert dataset.spec.classes == tuple("0123456789")
     for name, stem in {"train": "train", "held_out": "t10k"}.items():
-        split = dataset.splits[name]
-        assert split.images.dtype == torch.uint8
-        assert split.labels is not None
-        assert split.labels.dtype == torch.int64
-        assert torch.equal(split.images[:, 0, 0, 0].long(), split.labels)
-        assert sorted(split.images.flatten(1).tolist()) == sorted(written[stem][0].reshape(-1, 30).tolist())
+        images, labels = images_of(dataset.splits[name]), labels_of(dataset.splits[name])
+        assert images.dtype == torch.uint8
+        assert labels.dtype == torch.int64
+        assert torch.equal(images[:, 0, 0, 0].long(), labels)
+        assert sorted(images.flatten(1).tolist()) == sorted(written[stem][0].reshape(-1, 30).tolist())
+    assert sorted(path.name for path in dataset.sources) == sorted(path.name for path in (tmp_path / place).iterdir())
 
 
 def test_the_order_is_shuffled_and_a_limit_keeps_its_beginning(tmp_path: Path) -> None:
     written = write_mnist(tmp_path)
     everything, some = load(options(tmp_path)), load(options(tmp_path, limit=5))
-    assert not np.array_equal(everything.splits["train"].images[:, 0].numpy(), written["train"][0])
+    assert not np.array_equal(images_of(everything.splits["train"])[:, 0].numpy(), written["train"][0])
     for name, split in some.splits.items():
-        assert torch.equal(split.images, everything.splits[name].images[:5])
+        assert torch.equal(images_of(split), images_of(everything.splits[name])[:5])
+        assert torch.equal(labels_of(split), labels_of(everything.splits[name])[:5])
     assert some.fingerprint != everything.fingerprint
 
 
@@ -172,7 +184,6 @@ def test_a_negative_limit() -> None:
 @pytest.mark.skipif("GENBENCH_TEST_DATA" not in os.environ, reason="GENBENCH_TEST_DATA names no folder with mnist/")
 def test_the_real_mnist_has_its_well_known_class_counts() -> None:
     dataset = load(options(Path(os.environ["GENBENCH_TEST_DATA"]) / "mnist"))
-    labels = dataset.splits["train"].labels
-    assert labels is not None
-    assert labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert dataset.splits["held_out"].images.shape == (10000, 1, 28, 28)
+    counts = labels_of(dataset.splits["train"]).bincount().tolist()
+    assert counts == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert (len(dataset.splits["held_out"]), dataset.spec.shape) == (10000, (1, 28, 28))
