@@ -6,7 +6,7 @@ import statistics
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -256,3 +256,18 @@ def test_texts_reach_the_runner_as_they_are_so_that_encoding_them_is_timed(
     measured = timed(Generator(clock)).measurements
     assert measured["latency_ms_p50"].value == 750.0
     assert measured["images_per_second"].value == BATCH / 0.75
+
+
+def test_the_real_clock_gives_positive_numbers(requests: Requests) -> None:
+    class Quick(Runner):
+        networks: ClassVar[dict[str, nn.Module]] = {"main": nn.Linear(4, 4)}
+
+        def run(self, request: SampleRequest) -> Tensor:
+            images: Tensor = self.networks["main"](torch.zeros(len(request.keys), 4)).reshape(-1, 1, 2, 2)
+            return images
+
+    draw = DrawSpec(AnySampler(), BATCH, torch.device("cpu"))
+    timing = time_generator(lambda spec: Quick(), draw, requests, TEN_RUNS, 1, "a machine")
+    assert set(timing.measurements) == {info.name for info in CLOCK_MEASURES}
+    assert all(measurement.value > 0 for measurement in timing.measurements.values())
+    assert timing.load >= 0
