@@ -111,9 +111,13 @@ def _of_further_rows(family: Family) -> list[Line]:
         if row not in (GENERATED, AT_HELD_OUT, *REFERENCES):
             members = _members(family, row)
             n = _count(members[0].measurements)
-            name = (row, f"of {family.name[0]}", *family.name[1:])
-            lines.append(Line(name, members, _section(members[0].record, n), n, "extra"))
+            lines.append(Line(further_name(row, family), members, _section(members[0].record, n), n, "extra"))
     return lines
+
+
+def further_name(row: str, family: Family) -> tuple[str, ...]:
+    """What a further row of a model is called: "reconstructed", "of latent_diffusion", …"""
+    return row, f"of {family.name[0]}", *family.name[1:]
 
 
 def _of_references(families: Sequence[Family]) -> list[Line]:

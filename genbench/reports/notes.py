@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from genbench.interfaces.measurement import MARKS, MeasureInfo
 from genbench.reports.cells import EMPTY, Section
 from genbench.reports.columns import FRECHET, Column, describe, measure_infos, measure_of
-from genbench.reports.lines import Block, Family, Line
+from genbench.reports.lines import REFERENCES, Block, Family, Line, further_name
 from genbench.reports.ranking import UNFAIR, compared, differences
-from genbench.store.records import ArtifactRecord, RunRecord
+from genbench.store.records import AT_HELD_OUT, GENERATED, ArtifactRecord, RunRecord
 
 SIGNS = {"contended": "~", "bound": "≤", "quick": "†"}
 """A sign for each mark that a measurement may carry."""
@@ -123,10 +123,18 @@ def _without_value(blocks: Sequence[Block], infos: Mapping[str, MeasureInfo]) ->
 
 
 def _left_out(families: Sequence[Family], infos: Mapping[str, MeasureInfo]) -> Iterator[tuple[str, str, str]]:
+    """Metrics that gave nothing: of any row ("pixels/kid"), or of one ("noise: pixels/kid")."""
     for family in families:
         for run in family.runs:
-            for key, reason in run.left_out.items():
-                yield describe(key, infos.get(measure_of(key))), " · ".join(family.name), reason
+            for place, reason in run.left_out.items():
+                row, _, key = place.rpartition(": ")
+                yield describe(key, infos.get(measure_of(key))), " · ".join(_row_name(row, family)), reason
+
+
+def _row_name(row: str, family: Family) -> tuple[str, ...]:
+    if row in ("", GENERATED, AT_HELD_OUT):
+        return family.name
+    return (REFERENCES[row],) if row in REFERENCES else further_name(row, family)
 
 
 def _versions(families: Sequence[Family]) -> Iterator[str]:

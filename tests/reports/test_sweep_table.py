@@ -148,7 +148,11 @@ def test_a_further_row_that_models_share_stands_once(look, make_record, make_sco
 
 def test_a_missing_number_is_a_dash_with_its_reason(look, make_record):
     nothing = Measurement(value=None, estimand="FD", n=1500, reason="it came to NaN")
-    left_out = {"pixels/inception_score": "pixels give no logits"}
+    left_out = {
+        "pixels/inception_score": "pixels give no logits",
+        "noise: digits/kid": "too few images",
+        "reconstructed: digits/kid": "too few images",
+    }
     table = look(
         [
             make_record("a", "a", metrics={FD: nothing, RECALL: nothing}, left_out=left_out),
@@ -158,6 +162,8 @@ def test_a_missing_number_is_a_dash_with_its_reason(look, make_record):
     assert table.cell("a", "FD(pixels)").text == "–"
     assert "no FD(pixels), recall(digits) of a: it came to NaN" in table.notes
     assert "no IS(pixels): pixels give no logits" in table.notes
+    of = "uniform noise, reconstructed · of a, reconstructed · of b"
+    assert f"no KID(digits) of {of}: too few images" in table.notes
 
 
 def test_numbers_of_one_group_have_no_column(look, make_record):
