@@ -129,7 +129,7 @@ def _values(argument: argparse.Action, results: Path) -> Iterable[str]:
     if argument.dest == "kind":
         return KINDS
     if argument.dest == "sweep":
-        from genbench.commands.report import sweep_ids
+        from genbench.store.sweeps import sweep_ids
 
         return sweep_ids(results)
     if argument.dest == "run":
@@ -138,10 +138,10 @@ def _values(argument: argparse.Action, results: Path) -> Iterable[str]:
         from genbench.store.inventory import STATES
 
         return STATES
-    if argument.dest in ("model", "dataset"):
+    if argument.dest in ("model", "dataset", "format"):
         from genbench.discovery.plugins import load_plugins
 
-        return load_plugins().registry.names(argument.dest)
+        return load_plugins().registry.names("report" if argument.dest == "format" else argument.dest)
     return ()
 
 

@@ -50,7 +50,7 @@ def test_commands_kinds_and_options():
     assert set(words("")) >= {"run", "report", "runs", "list", "plugins", "completion"}
     assert words("rep") == ["report"]
     assert words("list m") == ["model", "metrics"]
-    assert words("report --format ") == ["table", "markdown", "csv", "latex", "json"]
+    assert words("report --format ") == ["csv", "json", "latex", "markdown", "table"]
     assert words("report --f") == ["--format"]
     assert words("runs d") == ["delete"]
     assert words("runs --status fa") == ["failed"]
