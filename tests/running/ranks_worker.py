@@ -156,6 +156,12 @@ def failing(folder: Path, rank_that_fails: int, error: BaseException) -> Callabl
     return work
 
 
+def measuring_alone(world: World, ranks: Ranks) -> None:
+    """Rank 0 goes on when the others are done, and fails."""
+    if world.rank == 0:
+        raise OSError("no space left")
+
+
 def stopped(folder: Path) -> Callable[[World, Ranks], None]:
     def report(progress: Progress) -> None:
         if progress.step == 7:
@@ -194,6 +200,7 @@ def main(scenario: str, folder: Path) -> None:
         "rank 1 fails": failing(folder, 1, ValueError("the toy broke")),
         "rank 0 fails": failing(folder, 0, OSError("no space left")),
         "rank 0 is interrupted": failing(folder, 0, KeyboardInterrupt()),
+        "rank 0 fails alone": measuring_alone,
         "training": training,
         "stopped": stopped(folder),
         "resumed": resumed(folder),

@@ -75,6 +75,7 @@ def test_a_failure_wakes_the_others_at_once_with_its_words(seen: list[Any]) -> N
     assert seen[0]["rank 1 fails"] == ("RankError", "rank 1: ValueError: the toy broke")
     assert seen[0]["rank 0 fails"] == ("OSError", "no space left")
     assert seen[1]["rank 0 fails"] == ("RankError", "rank 0: OSError: no space left")
+    assert seen[1]["rank 0 fails alone"] == ("RankError", "rank 0: OSError: no space left")
     assert max(entry[f"seconds of rank {r} fails"] for entry in seen for r in (0, 1)) < 20
 
 
