@@ -29,6 +29,10 @@ def load(options: ImagesOptions) -> Dataset:
     explicit = next((root / name for name in HELD_OUT_FOLDERS if (root / name).is_dir()), None)
     if explicit and (root / "train").is_dir():
         folders = {"train": root / "train", "held_out": explicit}
+        if (root / FILE).exists():
+            raise DataError(
+                f"{root / FILE} stands beside train/: put one into {folders['train']} and one into {explicit}"
+            )
         classes = _classes(folders["train"])
         if (other := _classes(explicit)) != classes:
             raise DataError(

@@ -90,6 +90,16 @@ def test_splits_that_exist_have_a_file_each(tmp_path: Path) -> None:
         from_folder(tmp_path)
 
 
+def test_one_file_for_both_splits_is_refused(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write(tmp_path / split, None)
+    (tmp_path / "metadata.jsonl").write_bytes(lines([entry(name) for name in NAMES]))
+    with pytest.raises(
+        DataError, match=r"metadata.jsonl stands beside train/: put one into .*train and one into .*test"
+    ):
+        from_folder(tmp_path)
+
+
 def test_either_text_may_be_left_out_and_other_keys_stand_beside() -> None:
     found = descriptions(lines([{"file_name": "a.png", "caption": "ä", "width": 3}]), "m", ["a.png"])
     assert found == {"a.png": {"caption": "ä"}}
