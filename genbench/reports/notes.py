@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from genbench.interfaces.measurement import MARKS, MeasureInfo
 from genbench.reports.cells import EMPTY, Section
@@ -101,29 +101,32 @@ def _unequal_in(column: Column, lines: Sequence[Line]) -> tuple[str, ...]:
 
 
 def _missing(blocks: Sequence[Block], families: Sequence[Family], infos: Mapping[str, MeasureInfo]) -> Iterator[str]:
-    """Why a number is not there: one note for each reason, with the scores and the rows that it holds for."""
-    by_reason: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    """Why a number is not there: one note for each reason and rows, with the scores that it holds for."""
+    rows_of: dict[tuple[str, str], dict[str, None]] = {}
+    for score, row, reason in (*_without_value(blocks, infos), *_left_out(families, infos)):
+        rows_of.setdefault((reason, score), {})[row] = None
+    scores_of: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (reason, score), rows in rows_of.items():
+        scores_of.setdefault((reason, tuple(rows)), []).append(score)
     everybody = {" · ".join(family.name) for family in families}
-    for what, whose, reason in (*_without_value(blocks, infos), *_left_out(families, infos)):
-        scores, rows = by_reason.setdefault(reason, ({}, {}))
-        scores[what], rows[whose] = None, None
-    for reason, (scores, rows) in by_reason.items():
-        of = "" if everybody <= rows.keys() else f" of {_listed(rows)}"
+    for (reason, names), scores in scores_of.items():
+        of = "" if everybody <= set(names) else f" of {_listed(names)}"
         yield f"no {', '.join(scores)}{of}: {reason}"
 
 
 def _without_value(blocks: Sequence[Block], infos: Mapping[str, MeasureInfo]) -> Iterator[tuple[str, str, str]]:
+    """Score, row and reason of every measurement that has no value."""
     for block in blocks:
         for column in block.columns:
-            name = describe(column.key, infos.get(measure_of(column.key)))
             for line in block.lines:
                 for measurement in column.read(line.members):
                     if measurement.value is None:
-                        yield name, " · ".join(line.name), measurement.reason or ""
+                        score = describe(column.key, infos.get(measure_of(column.key)))
+                        yield score, " · ".join(line.name), measurement.reason or ""
 
 
 def _left_out(families: Sequence[Family], infos: Mapping[str, MeasureInfo]) -> Iterator[tuple[str, str, str]]:
-    """Metrics that gave nothing: of any row ("pixels/kid"), or of one ("noise: pixels/kid")."""
+    """The same of metrics that gave nothing, for no row ("pixels/kid") or for one ("noise: pixels/kid")."""
     for family in families:
         for run in family.runs:
             for place, reason in run.left_out.items():
@@ -163,7 +166,7 @@ def _libraries(artifact: ArtifactRecord) -> Iterable[str]:
     return artifact.made.libraries if artifact.made and artifact.kind == "stages" else ()
 
 
-def _listed(names: Iterable[str]) -> str:
+def _listed(names: Collection[str]) -> str:
     """The first few, and how many more."""
-    first, rest = list(names)[:MANY], len(list(names)) - MANY
-    return f"{', '.join(first)}{f' and {rest} more' if rest > 0 else ''}"
+    more = len(names) - MANY
+    return f"{', '.join(list(names)[:MANY])}{f' and {more} more' if more > 0 else ''}"

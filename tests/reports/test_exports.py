@@ -106,6 +106,7 @@ def test_latex_marks_the_best_bold(make_record):
 def test_latex_escapes_what_it_wrote_only_once():
     assert escaped("\\{") == r"\textbackslash{}\{"
     assert escaped("a\n  b") == "a b"
+    assert escaped("≤1 †") == r"$\leq$1 $^\dagger$"
 
 
 def test_plain_text_has_no_trailing_spaces_and_fits(make_record):
