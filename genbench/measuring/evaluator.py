@@ -1,55 +1,69 @@
-"""Image sets to scores: one extraction pass per set and extractor feeds every metric, and each score is made once."""
+"""Rows of images to scores: one extraction pass per set and extractor feeds every metric, each score is made once."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from numpy.typing import NDArray
 
-from genbench.interfaces.data import Dataset
-from genbench.interfaces.drawing import HasLikelihood
-from genbench.interfaces.measurement import Direction, Measurement
-from genbench.interfaces.measuring import FeatureExtractor, Features, Metric
-from genbench.measuring.extraction import extract
-from genbench.running.identity import digest, score_id
-from genbench.running.plan import Choice
+from genbench.interfaces.data import ImageSet
+from genbench.interfaces.measurement import Json, Measurement
+from genbench.interfaces.measuring import Metric
+from genbench.interfaces.ranks import Alone, Ranks
+from genbench.measuring.evidence import OF_A_ROW, SETS, Common, Later, ReferenceStatistics, Row, RowEvidence, image_set
+from genbench.measuring.extracted import Describe, Extracted, Report
+from genbench.measuring.identity import Identity, score_identity
+from genbench.measuring.likelihood import KIND as LIKELIHOODS
+from genbench.measuring.likelihood import StoredLikelihood
+from genbench.measuring.protocol import extractor_protocol, metric_protocol, sets_protocol
+from genbench.measuring.scores import Scores, check_score, filled, measures_of, outputs_read
+from genbench.registry.choice import Choice
 from genbench.store.artifacts import Store
+from genbench.store.records import ArtifactRecord, Measurements
+
+
+class LeftOutError(Exception):
+    """A metric cannot measure its evidence, for the reason that it gave."""
 
 
 @dataclass(frozen=True)
-class ImageSet:
-    """uint8 images [N, C, H, W] with an id that names their content, loaded only if something has to be computed."""
+class Measuring:
+    """One metric of one row, with one extractor ("" where it reads none of its outputs), and the image sets that it
+    reads, by source.
+    """
 
-    id: str
-    load: Callable[[], Tensor]
+    row: str
+    inputs: Row
+    extractor: str
+    name: str
+    metric: Metric
+    sets: Mapping[str, ImageSet]
 
+    @property
+    def key(self) -> str:
+        """The metric as results name it."""
+        return self.named(self.name)
 
-def real_images(dataset: Dataset, split: str) -> ImageSet:
-    """One split of a dataset."""
-    return ImageSet(digest(dataset=dataset.fingerprint, split=split), lambda: dataset.splits[split].images)
+    def named(self, measure: str) -> str:
+        """A measure as results name it."""
+        return f"{self.extractor}/{measure}" if self.extractor else measure
 
-
-def uniform_noise(dataset: Dataset, count: int) -> ImageSet:
-    """Bytes drawn uniformly, of the dataset's shape: what the worst generator would do."""
-
-    def draw() -> Tensor:
-        generator = torch.Generator().manual_seed(0)
-        return torch.randint(0, 256, (count, *dataset.spec.shape), generator=generator, dtype=torch.uint8)
-
-    return ImageSet(digest(noise="uniform", shape=dataset.spec.shape, count=count, seed=0), draw)
+    def called(self, source: str) -> str:
+        """What one of the sets is called in records."""
+        return {"generated": self.row, "pairs": f"{self.row}/pairs"}.get(source, source)
 
 
 class Evaluator:
-    """Scores image sets against one reference set, with every extractor and metric asked for.
+    """Measures rows of images against one reference, with every extractor and metric asked for.
 
-    Results are keyed "<extractor>/<metric>". `store` keeps features and scores; `note` hears what was left out.
+    Metrics that read an extractor's output are measured once per row and extractor that has it, others once per row, or
+    once where nothing that they read differs between rows. All rows share one reference: what a metric computes on it
+    alone is computed once. `describe` says where an artifact comes from. Raises MetricsError for metrics that give
+    measures of one name, and whatever an extractor raises that cannot be built.
     """
 
     def __init__(
@@ -57,80 +71,155 @@ class Evaluator:
         store: Store,
         features: Mapping[str, Choice],
         metrics: Mapping[str, Choice],
-        reference: ImageSet,
-        note: Callable[[str], None] = lambda text: None,
+        common: Common,
+        device: torch.device | None = None,
+        batch_size: int = 64,
+        ranks: Ranks | None = None,
+        describe: Describe | None = None,
+        report: Report = lambda activity, done, count, detail: None,
     ) -> None:
-        self.store, self.reference, self.note = store, reference, note
-        self.extractors: dict[str, FeatureExtractor] = {name: choice.build() for name, choice in features.items()}
-        self.metrics = dict(metrics)
-        # One object for all sets of one extractor: what it computes on the reference alone it may remember.
-        self._built: dict[tuple[str, str], Metric] = {
-            (extractor, name): choice.build() for extractor in features for name, choice in metrics.items()
-        }
-        self._features: dict[tuple[str, str], Features] = {}
+        self.store, self.choices, self.ranks = store, dict(metrics), ranks or Alone()
+        self.describe, self.report = describe, report
+        self.measures = measures_of({name: choice.build() for name, choice in metrics.items()})
+        self.extracted = Extracted(
+            store, features, device or torch.device("cpu"), batch_size, self.ranks, describe, report
+        )
+        self.metrics, self.left_out = self._combined()
+        self.likelihood = StoredLikelihood(store, common.likelihood, describe) if common.likelihood else None
+        if self.likelihood is not None:
+            common = replace(common, likelihood=Later(self.likelihood.id, self.likelihood.load))
+        self.common = common
 
-    def score(
-        self, images: ImageSet, n: int, report: Callable[[str], None] = lambda score: None
-    ) -> dict[str, Measurement]:
-        """Every measurement of the first n images; a metric that cannot be computed from an extractor is left out.
-
-        `report` hears of each score before it is made.
+    def _combined(self) -> tuple[dict[tuple[str, str], Metric], dict[str, str]]:
+        """A metric object for each extractor and metric, since it may remember what it computed on the reference; and
+        why some of these pairs are left out, known before any work.
         """
-        found: dict[str, Measurement] = {}
-        for name, extractor in self.extractors.items():
-            for chosen, choice in self.metrics.items():
-                report(f"{name}/{chosen}")
-                key = score_id(images.id, self.reference.id, n, extractor.fingerprint, choice)
-                measure = partial(self._measure, images, n, extractor, self._built[name, chosen])
-                content, _ = self.store.make_json("scores", key, measure)
-                if content["reason"]:
-                    self.note(f"{name}/{chosen} left out at n = {n}: {content['reason']}")
-                found |= {f"{name}/{metric}": _measurement(value) for metric, value in content["measurements"].items()}
-        return found
+        metrics: dict[tuple[str, str], Metric] = {}
+        left_out: dict[str, str] = {}
+        extractors = self.extracted.extractors
+        for name, choice in self.choices.items():
+            metric: Metric = choice.build()
+            outputs = outputs_read(metric)
+            if not outputs:
+                metrics["", name] = metric
+            elif not extractors:
+                left_out[name] = f"it reads '{outputs[0]}' of a feature extractor, and none was asked for"
+            for extractor, component in extractors.items() if outputs else ():
+                if absent := [output for output in outputs if output not in component.outputs]:
+                    left_out[f"{extractor}/{name}"] = (
+                        f"features={extractor} has no output '{absent[0]}', only {', '.join(component.outputs)}"
+                    )
+                else:
+                    metrics[extractor, name] = choice.build()
+        return metrics, left_out
 
-    def _measure(self, images: ImageSet, n: int, extractor: FeatureExtractor, metric: Metric) -> dict[str, Any]:
-        generated = self._extracted(images, extractor).first(n)
-        reference = self._extracted(self.reference, extractor)
-        if reason := metric.unsupported(generated, reference):
-            return {"measurements": {}, "reason": reason}
-        measurements = metric.compute(generated, reference)
-        return {"measurements": {name: _content(value) for name, value in measurements.items()}, "reason": None}
+    def score(self, rows: Mapping[str, Row]) -> Scores:
+        """Every measurement of every row; the first row also has what is measured once.
 
-    def _extracted(self, images: ImageSet, extractor: FeatureExtractor) -> Features:
-        key = images.id, extractor.fingerprint
-        if key not in self._features:
-            name = f"{digest(images=images.id, extractor=extractor.fingerprint)}.safetensors"
+        Called by all ranks, which extract together. Rank 0 measures, and the others get the same answer.
+        """
+        measurings = list(self._measurings(rows))
+        self._extract_missing(measurings)
+        return self.ranks.broadcast(self._measured(measurings, rows) if self.ranks.rank == 0 else Scores())
 
-            def build(side: Path) -> None:
-                seen = extract(extractor, images.load())
-                tensors = {"features": seen.features.contiguous()}
-                if seen.logits is not None:
-                    tensors["logits"] = seen.logits.contiguous()
-                save_file(tensors, side)
+    def _measurings(self, rows: Mapping[str, Row]) -> Iterator[Measuring]:
+        for i, (row, inputs) in enumerate(rows.items()):
+            sets = {source: image_set(self.common, inputs, source) for source in SETS}
+            for (extractor, name), metric in self.metrics.items():
+                once = not extractor and not set(OF_A_ROW) & set(metric.reads)
+                # Reference rows were not asked for and not drawn here: nobody needs to hear that of each.
+                lacking = any(getattr(inputs, source) is None for source in OF_A_ROW if source in metric.reads)
+                if i == 0 or not (once or lacking):
+                    read = {source: images for source, images in sets.items() if images and source in metric.reads}
+                    yield Measuring(row, inputs, extractor, name, metric, read)
 
-            tensors = load_file(self.store.make("features", name, build).path)
-            self._features[key] = Features(tensors["features"], tensors.get("logits"))
-        return self._features[key]
+    def _extract_missing(self, measurings: list[Measuring]) -> None:
+        """Extract what scores need that are not there yet: rank 0 knows which."""
+        needed: list[tuple[int, str]] = []
+        for number, measuring in enumerate(measurings if self.ranks.rank == 0 else ()):
+            path = self.store.path("scores", f"{self._identity(measuring).id}.json")
+            if measuring.extractor and not path.exists():
+                needed += [(number, source) for source in measuring.sets]
+        self.extracted.complete(
+            (measurings[number].extractor, measurings[number].sets[source], measurings[number].called(source))
+            for number, source in self.ranks.broadcast(needed)
+        )
 
+    def _identity(self, measuring: Measuring) -> Identity:
+        """Of a score, from the ids of what the metric reads."""
+        declared, reads = measuring.metric.reads, dict[str, Any](spec=self.common.spec)
+        for source, images in measuring.sets.items():
+            reads[source] = [images.id, images.first, images.count]
+            if measuring.extractor:
+                reads[f"features of {source}"] = self.extracted.identity(measuring.extractor, images).id
+        if "reference" in declared and isinstance(self.common.reference, ReferenceStatistics):
+            reads["reference"] = self.common.reference.id
+        known: dict[str, Later[Any] | None] = {
+            "requests": measuring.inputs.requests,
+            "timing": measuring.inputs.timing,
+            "likelihood": self.common.likelihood,
+        }
+        reads |= {source: later.id for source, later in known.items() if later is not None and source in declared}
+        return score_identity(measuring.metric, self.choices[measuring.name].options, reads)
 
-def bits_per_dim(model: HasLikelihood, dataset: Dataset) -> Measurement:
-    """Mean negative log-likelihood of the held-out images, in bits per subpixel."""
-    images = dataset.splits["held_out"].images
-    found = model.log_prob(images)
-    bits = -found.nats.double() / (math.prod(dataset.spec.shape) * math.log(2))
-    kind = "exact" if found.exact else "an upper bound"
-    return Measurement(
-        value=float(bits.mean()),
-        standard_error=float(bits.std() / math.sqrt(len(bits))),
-        estimand=f"bits per dimension of held-out images at {found.levels} levels, {kind}",
-        n=len(bits),
-        direction=Direction.LOWER,
-    )
+    def _measured(self, measurings: list[Measuring], rows: Mapping[str, Row]) -> Scores:
+        scored: dict[str, Measurements] = {row: {} for row in rows}
+        left_out = dict(self.left_out)
+        artifacts: dict[tuple[str, str], ArtifactRecord] = {}
+        for done, measuring in enumerate(measurings):
+            self.report("scoring", done, len(measurings), f"{measuring.key} of {measuring.row}")
+            identity = self._identity(measuring)
+            made = self.describe(identity, identity.libraries) if self.describe else None
+            try:
+                measurements, artifact = self.store.make_score(identity.id, partial(self._score, measuring), made)
+            except Exception as error:  # whatever a metric raises costs its own score, and nothing else
+                reason = str(error) if isinstance(error, LeftOutError) else f"{type(error).__name__}: {error}"
+                left_out[f"{measuring.row}: {measuring.key}"] = reason
+                continue
+            protocol = self._protocol(measuring)
+            for measure, measurement in measurements.items():
+                number = filled(measurement, self.measures[measure], protocol)
+                scored[measuring.row][measuring.named(measure)] = number
+            joined = [*self._read(measuring)]
+            if artifact is not None:
+                joined.append(("scores", identity.id, f"{measuring.row}/{measuring.key}", artifact.reused))
+            for kind, id, name, reused in joined:
+                if (kind, id) not in artifacts:
+                    artifacts[kind, id] = self.store.joined(kind, id, name, reused)
+        return Scores(scored, self.measures, left_out, tuple(artifacts.values()))
 
+    def _score(self, measuring: Measuring) -> tuple[Mapping[str, Measurement], Mapping[str, NDArray[Any]]]:
+        """Measure, and check what the metric gave."""
+        metric, sets, extractor = measuring.metric, measuring.sets, measuring.extractor
+        evidence = RowEvidence(
+            self.common,
+            measuring.inputs,
+            metric.reads,
+            extractor,
+            lambda of, output: self.extracted.output(extractor, sets[of], output),
+        )
+        if reason := metric.unsupported(evidence):
+            raise LeftOutError(reason)
+        score = metric.measure(evidence)
+        check_score(score, metric, [len(sets[source]) for source in ("generated", "reference") if source in sets])
+        return score.measurements, score.arrays
 
-def _content(measurement: Measurement) -> dict[str, Any]:
-    return asdict(measurement) | {"direction": measurement.direction.value}
+    def _protocol(self, measuring: Measuring) -> dict[str, Json]:
+        """The part of a protocol that is known without the metric."""
+        extractors, name = self.extracted.choices, measuring.extractor
+        return {
+            **metric_protocol(measuring.name, measuring.metric, self.choices[measuring.name].options),
+            **sets_protocol(measuring.metric, measuring.sets, self.common),
+            **(extractor_protocol(name, extractors[name]) if name else {}),
+        }
 
-
-def _measurement(content: Mapping[str, Any]) -> Measurement:
-    return Measurement(**{**content, "direction": Direction(content["direction"])})
+    def _read(self, measuring: Measuring) -> Iterator[tuple[str, str, str, bool]]:
+        """What a score was made from, if it is there: kind, id and name of the artifact, and whether it was reused."""
+        for source, images in measuring.sets.items() if measuring.extractor else ():
+            id = self.extracted.identity(measuring.extractor, images).id
+            if self.store.path("features", id).exists():
+                name = f"{measuring.called(source)}/{measuring.extractor}"
+                yield "features", id, name, id not in self.extracted.made
+        known = self.likelihood
+        if known is not None and "likelihood" in measuring.metric.reads and known.exists():
+            yield LIKELIHOODS, known.id, "held_out", known.reused

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import URLError
 
@@ -15,9 +16,9 @@ from torch_fidelity import feature_extractor_inceptionv3 as peer
 from torch_fidelity.utils import create_feature_extractor, get_featuresdict_from_dataset
 
 from genbench.features import inception
-from genbench.features.inception import Inception, InceptionWeightsError, read_weights, state_sha256
+from genbench.features.inception import Inception, InceptionWeightsError
 from genbench.features.options import InceptionOptions
-from genbench.measuring.extraction import extract
+from genbench.measuring.identity import counted_options
 
 
 @pytest.fixture(scope="module")
@@ -62,23 +63,24 @@ class Images(Dataset[Tensor]):
         return self.images[index]
 
 
-def test_features_and_logits_are_those_of_torch_fidelity(weights: Path, extractor: Inception, images: Tensor) -> None:
+def test_features_and_logits_are_those_of_torch_fidelity(
+    extracted: Callable[..., dict[str, Tensor]], weights: Path, extractor: Inception, images: Tensor
+) -> None:
     layers = ["2048", "logits_unbiased"]
     network = create_feature_extractor(
         "inception-v3-compat", layers, cuda=False, verbose=False, feature_extractor_weights_path=str(weights)
     )
     expected = get_featuresdict_from_dataset(Images(images), network, 3, cuda=False, save_cpu_ram=True, verbose=False)
-    ours = extract(extractor, images, batch_size=2)
-    assert ours.logits is not None
+    ours = extracted(extractor, images, batch_size=2)
     assert expected["2048"].std(0).mean() > 1e-3
-    torch.testing.assert_close(ours.features, expected["2048"], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(ours.logits, expected["logits_unbiased"], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours["features"], expected["2048"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours["logits"], expected["logits_unbiased"], rtol=1e-4, atol=1e-4)
 
 
 def test_grey_images_are_repeated_to_rgb(extractor: Inception, images: Tensor) -> None:
     grey = images[:1, :1]
     repeated = extractor.extract(grey.repeat(1, 3, 1, 1))
-    assert torch.equal(extractor.extract(grey).features, repeated.features)
+    assert torch.equal(extractor.extract(grey)["features"], repeated["features"])
 
 
 def test_other_numbers_of_channels_are_refused(extractor: Inception) -> None:
@@ -86,12 +88,18 @@ def test_other_numbers_of_channels_are_refused(extractor: Inception) -> None:
         extractor.extract(torch.zeros(1, 4, 8, 8, dtype=torch.uint8))
 
 
-def test_the_fingerprint_covers_the_tensors_and_not_the_file(weights: Path, extractor: Inception) -> None:
-    state = read_weights(str(weights))
-    assert state_sha256(state) in extractor.fingerprint
-    assert state_sha256(dict(reversed(state.items()))) == state_sha256(state)
-    changed = {**state, "fc.bias": state["fc.bias"] + 1e-6}
-    assert state_sha256(changed) != state_sha256(state)
+def test_the_fingerprint_is_of_the_weights_and_not_of_where_they_lie(weights: Path, tmp_path: Path) -> None:
+    here, there = InceptionOptions(str(weights)), InceptionOptions(str(tmp_path / "copy.pth"))
+    shutil.copy(weights, there.weights)
+    assert Inception.fingerprint(here) == Inception.fingerprint(there)
+    assert counted_options(here) == counted_options(there) == {}
+    with open(there.weights, "r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"x")
+    assert Inception.fingerprint(here) != Inception.fingerprint(there)
+    Path(there.weights).unlink()  # 95 MB, and pytest keeps its folders
+    with pytest.raises(InceptionWeightsError, match="there is no such file"):
+        Inception.fingerprint(InceptionOptions("no/such.pth"))
 
 
 def test_a_missing_file_is_named_with_where_to_get_it() -> None:
