@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from torch.optim import Optimizer
 from genbench.discovery.plugins import load_plugins
 from genbench.drawing import noise
 from genbench.drawing.one_shot import OneShot
+from genbench.interfaces.budget import Budget
 from genbench.interfaces.data import DataSpec
-from genbench.interfaces.drawing import DrawSpec, Generator, Guidance, Runner, Sampler, SampleRequest, Schedule
-from genbench.interfaces.training import Batch, Stage, StageSpec, TrainingView, Update
+from genbench.interfaces.drawing import DrawSpec, Generator, Runner, SampleRequest, Schedule
+from genbench.interfaces.training import Batch, Stage, StagePlan, StageSpec, StageState, Update
+from genbench.registry.choice import Choice
 from genbench.registry.entries import Entry
-from genbench.running.plan import Choice, Plan, SamplingPlan, TimingPlan, TrainingPlan
+from genbench.running.plan import ExtractionPlan, Place, Plan, SamplingPlan, TimingPlan, TrainingPlan
 from genbench.running.tasks import Unconditional
 
 # Two OpenMP threads on a busy two-core machine can be twenty times slower than one.
@@ -30,7 +32,7 @@ torch.set_num_threads(1)
 class ToyOptions:
     """`fail` makes training end as "diverged" (its loss is NaN) or "failed" (an exception)."""
 
-    steps: int = 12
+    budget: str = "steps:12"
     batch_size: int = 16
     ema: float = 0.0
     fail: str = ""
@@ -49,9 +51,15 @@ class ToyNetwork(nn.Module):
 
 
 class ToyStage(Stage):
-    def __init__(self, network: ToyNetwork, options: ToyOptions) -> None:
-        self.network, self.options = network, options
-        self.spec = StageSpec("toy", options.steps, options.batch_size, ema=options.ema)
+    def __init__(
+        self, options: ToyOptions, data: DataSpec, schedule: Schedule | None, before: Mapping[str, Stage]
+    ) -> None:
+        self.options = options
+        self.network = ToyNetwork(data.channels * data.height * data.width)
+
+    @classmethod
+    def spec(cls, options: ToyOptions) -> StageSpec:
+        return StageSpec(Budget.parse(options.budget), options.batch_size, ema=options.ema)
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"network": self.network}
@@ -87,17 +95,15 @@ class Toy(Generator):
         self.network = ToyNetwork(data.channels * data.height * data.width)
 
     @classmethod
-    def unsupported(cls, config: Any, data: DataSpec, sampler: Sampler, guidance: Guidance | None) -> str | None:
-        return None if sampler.family == "one_shot" else "toy draws with sampler=one_shot only"
+    def unsupported(cls, config: Any, data: DataSpec, draw: DrawSpec, schedule: Schedule | None) -> str | None:
+        return None if draw.sampler.family == "one_shot" else "toy draws with sampler=one_shot only"
 
-    def stages(self, train: TrainingView) -> Iterator[Stage]:
-        yield ToyStage(self.network, self.config)
+    @classmethod
+    def plan(cls, config: Any, data: DataSpec) -> tuple[StagePlan, ...]:
+        return (StagePlan("toy", ToyStage),)
 
-    def state(self) -> dict[str, Tensor]:
-        return dict(self.network.state_dict())
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        self.network.load_state_dict(state)
+    def load_state(self, state: Mapping[str, StageState]) -> None:
+        self.network.load_state_dict(state["toy"]["network"])
 
     def prepare(self, draw: DrawSpec) -> Runner:
         return ToyRunner(self.network.to(draw.device), self.data, draw)
@@ -106,6 +112,11 @@ class Toy(Generator):
 @pytest.fixture
 def toy() -> type[Generator]:
     return Toy
+
+
+def value(kind: str, name: str, content: Any) -> Choice:
+    """A value as a plan holds it."""
+    return Choice(Entry(kind, name, "a value", type(content), type(content), "genbench"), content)
 
 
 @pytest.fixture
@@ -120,21 +131,23 @@ def toy_plan(tmp_path: Path) -> Plan:
     return Plan(
         model=Choice(Entry("model", "toy", "a toy", Toy, ToyOptions, "genbench"), ToyOptions()),
         dataset=choice("dataset", "digits"),
-        task=Unconditional(),
-        sampler=OneShot(),
+        task=value("task", "unconditional", Unconditional()),
+        sampler=value("sampler", "one_shot", OneShot()),
         schedule=None,
         grid=None,
         guidance=None,
         features={"pixels": choice("features", "pixels")},
         metrics={"frechet_distance": choice("metrics", "frechet_distance")},
         tracking=choice("tracking", "none"),
-        training=TrainingPlan(0, None, None, "32-true", 60.0),
+        training=TrainingPlan(0, None, "32-true", 60.0),
         sampling=SamplingPlan(0, 300, 100, "float32"),
         timing=TimingPlan(3, 0.2),
-        seed=0,
+        extraction=ExtractionPlan("cpu", 64),
         device="cpu",
         threads=1,
         results=tmp_path / "results",
         quick=True,
+        objective="",
+        place=Place("", ""),
         config={"sampler": {"name": "one_shot", "truncation": 0.0}},
     )

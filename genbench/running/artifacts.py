@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from genbench.drawing.clock import Clock
 from genbench.drawing.draw import draw_images, missing_batches
+from genbench.drawing.preparing import prepare_runner
 from genbench.drawing.requests import Requests
 from genbench.drawing.rounds import TimingRules
 from genbench.drawing.timing import time_generator
@@ -18,7 +18,6 @@ from genbench.interfaces.drawing import IMAGES
 from genbench.interfaces.measurement import Measurement
 from genbench.running.identity import Identity
 from genbench.running.model import Model
-from genbench.store.files import write_json
 from genbench.store.provenance import device_name, now
 from genbench.store.records import Sitting
 from genbench.store.typed_json import decode, encode
@@ -26,8 +25,8 @@ from genbench.store.typed_json import decode, encode
 
 @dataclass(frozen=True)
 class Drawn:
-    """The images of a run, by name: "images", and what the runner gave besides. `seconds` is what drawing all of them
-    took, over all sittings.
+    """The images of a run, by name: "images", and what the runner gave besides. `seconds` is what preparing, drawing
+    and writing all of them took, over all sittings.
     """
 
     sets: Mapping[str, ImageSet]
@@ -46,10 +45,7 @@ def draw(model: Model, requests: Requests, identity: Identity) -> Drawn:
     missing = ranks.broadcast(rows is None or rows.count < count)
     if missing and ranks.rank == 0:
         with store.grow("samples", identity.id, model.describe(identity)) as growing:
-            seconds = _draw(model, requests, growing.append, growing.count)
-            path = store.path("samples", identity.id) / "drawing.json"
-            before = json.loads(path.read_text())["seconds"] if path.exists() else 0.0
-            write_json(path, {"seconds": before + seconds})
+            _draw(model, requests, growing.append, growing.count)
     elif missing:
         _draw(model, requests, lambda rows: None, 0)
     ranks.wait()
@@ -60,19 +56,19 @@ def draw(model: Model, requests: Requests, identity: Identity) -> Drawn:
         name: ArrayImages(identity.id if name == IMAGES else f"{identity.id}-{name}", rows[name]).part(0, count)
         for name in rows.formats
     }
-    seconds = json.loads((store.path("samples", identity.id) / "drawing.json").read_text())["seconds"]
-    return Drawn(sets, seconds, reused=not missing)
+    return Drawn(sets, rows.made.seconds if rows.made else 0.0, reused=not missing)
 
 
-def _draw(model: Model, requests: Requests, append: Callable[[Any], object], have: int) -> float:
-    sampling = model.plan.sampling
-    return draw_images(
-        model.runner(sampling.batch_size),
+def _draw(model: Model, requests: Requests, append: Callable[[Any], object], have: int) -> None:
+    sampling, clock = model.plan.sampling, Clock()
+    prepared = prepare_runner(model.prepare, model.draw_spec(extras=True), requests, clock, model.progress.say)
+    draw_images(
+        prepared.runner,
         requests,
         sampling.num_samples,
         sampling.batch_size,
         append,
-        Clock(),
+        clock,
         have,
         model.ranks,
         lambda done: model.progress.progress("drawing", done, sampling.num_samples),
@@ -100,8 +96,8 @@ def time_model(model: Model, requests: Requests, identity: Identity) -> Timed:
     def sit(content: Any) -> dict[str, Any]:
         progress.say("timing (waits for other timings on this device)")
         timing = time_generator(
-            lambda draw: model.generator().prepare(draw),
-            model.draw_spec(plan.sampling.batch_size, fast=plan.sampling.fast),
+            model.prepare,
+            model.draw_spec(),
             requests,
             TimingRules(plan.timing.repetitions, plan.timing.seconds),
             plan.threads,

@@ -129,8 +129,8 @@ def _incompatible(asked: Asked, model: Model) -> str | None:
     plan = asked.plan
     if reason := plan.task_value.unsupported(asked.dataset):
         return str(reason)
-    draw = model.draw_spec(plan.sampling.batch_size, fast=plan.sampling.fast)
-    reason = generator_class(plan).unsupported(plan.model.options, asked.spec, draw, plan.schedule_value)
+    cls, draw = generator_class(plan), model.draw_spec()
+    reason = cls.unsupported(plan.model.options, asked.spec, draw, plan.schedule_value)
     return str(reason) if reason else None
 
 

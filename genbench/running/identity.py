@@ -25,6 +25,12 @@ from genbench.store.digests import digest, plain
 from genbench.store.provenance import hardware
 from genbench.training.stages import resolved, resolved_specs, stage_data
 
+DRAWING = (
+    "genbench.drawing.preparing:prepare_runner",
+    "genbench.drawing.draw:draw_images",
+    "genbench.drawing.requests:Requests",
+)
+"""The harness's own part of drawing."""
 LEARNT = ("__init__", "load_state")
 """What is run of a generator before it is asked for anything."""
 
@@ -145,7 +151,7 @@ def _drawing(plan: Plan, dataset: Dataset, spec: DataSpec, stages: Mapping[str, 
         "device": kind_of(plan.device),
         "fast": plan.sampling.fast,
         "code": code((generator, (*LEARNT, "prepare")), contract=("load_state",), given=(plan.model.options,)).parts,
-        "harness": code("genbench.drawing.draw:draw_images", "genbench.drawing.requests:Requests").parts,
+        "harness": code(*DRAWING).parts,
     }
 
 

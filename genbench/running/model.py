@@ -79,22 +79,22 @@ class Model:
             self._generator = generator
         return self._generator
 
-    def draw_spec(self, batch_size: int, *, fast: bool = False, extras: bool = False) -> DrawSpec:
-        """How the plan draws, at this batch size."""
+    def prepare(self, draw: DrawSpec) -> Runner:
+        """A runner of the trained generator."""
+        return self.generator().prepare(draw)
+
+    def draw_spec(self, extras: bool = False) -> DrawSpec:
+        """How the plan draws; with `extras` also what the model draws besides."""
         return DrawSpec(
             sampler=self.plan.sampler_value,
-            batch_size=batch_size,
+            batch_size=self.plan.sampling.batch_size,
             device=self.device,
             dtype=getattr(torch, self.plan.sampling.dtype),
             grid=self.plan.grid_value,
             guidance=self.plan.guidance_value,
-            fast=fast,
+            fast=self.plan.sampling.fast,
             extras=extras,
         )
-
-    def runner(self, batch_size: int) -> Runner:
-        """A Runner as images are drawn for scoring, with what it draws besides."""
-        return self.generator().prepare(self.draw_spec(batch_size, fast=self.plan.sampling.fast, extras=True))
 
     def _train(self, stage: StagePlan) -> TrainedStage:
         identity = self.identities[stage.name]

@@ -169,7 +169,9 @@ def images_record(images: ImageSet, name: str) -> ImagesRecord:
 def _training_costs(stages: Iterable[TrainedStage], draw_seconds: float) -> dict[str, Measurement]:
     """What training all stages cost, whoever paid for it; nothing for a model that trains nothing."""
     every = list(stages)
-    costs: Mapping[str, tuple[float, str]] = {"draw_seconds": (draw_seconds, "seconds of drawing the images")}
+    costs: Mapping[str, tuple[float, str]] = {
+        "draw_seconds": (draw_seconds, "seconds of preparing, drawing and writing the images")
+    }
     if every:
         costs = {
             "training_seconds": (sum(stage.seconds for stage in every), "seconds of training all stages"),
