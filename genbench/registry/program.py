@@ -51,10 +51,8 @@ class Source:
         now = imported(self.location.module)
         if self._spec is not None:
             return now is self._spec
-        try:
-            same = self.location.path is None or stamp(self.location.path) == self._stamp
-        except OSError:
-            return False
+        location = locate(self.location.module)
+        same = location == self.location and (location.path is None or stamp(location.path) == self._stamp)
         self._spec = now if same else None
         return same
 

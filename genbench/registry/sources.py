@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
@@ -29,11 +30,13 @@ def imported(module: str) -> ModuleSpec | None:
     return getattr(sys.modules.get(module), "__spec__", None)
 
 
+@dataclass(frozen=True)
 class Location:
-    """A module: its file (None for a package without `__init__.py`), and whether a name below it may be a module."""
+    """A module: its file (None for a package without `__init__.py`), and the folders of a package."""
 
-    def __init__(self, module: str, path: Path | None, folders: tuple[Path, ...]) -> None:
-        self.module, self.path, self.folders = module, path, folders
+    module: str
+    path: Path | None
+    folders: tuple[Path, ...]
 
     @property
     def package(self) -> str:
@@ -49,24 +52,26 @@ def locate(module: str) -> Location | None:
     """Find a module without importing it (but its packages); None if there is none. Raises SourceError for one that has
     no Python source.
     """
-    spec = imported(module)
-    if spec is None and (file := getattr(sys.modules.get(module), "__file__", None)):
-        return Location(module, Path(file), ())  # a script
-    try:
-        spec = spec or importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
+    spec = _spec(module)
     if spec is None:
-        return None
+        script = getattr(sys.modules.get(module), "__file__", None)
+        return Location(module, Path(script), ()) if script else None
     folders = tuple(map(Path, spec.submodule_search_locations or ()))
     if spec.origin is None and folders:
         return Location(module, None, folders)
-    if not (spec.has_location and spec.origin and spec.origin.endswith(".py")):
+    if not (spec.has_location and spec.origin and spec.origin.endswith(".py") and Path(spec.origin).is_file()):
         raise SourceError(
             f"module '{module}' has no Python source ({spec.origin}), so a change in it would not be seen: keep it out"
             " of what trains, draws and measures, or put it into a distribution of its own"
         )
     return Location(module, Path(spec.origin), folders)
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    try:
+        return imported(module) or importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
 
 
 def belongs(top: str, other: str) -> bool:
@@ -77,14 +82,20 @@ def belongs(top: str, other: str) -> bool:
         return True
     if top == CORE or other in COMMON or other in sys.stdlib_module_names:
         return False
-    location = locate(top)
-    if location is None:
+    folder = _home(top)
+    if folder is None or folder != _home(other):
         return False
-    folder = location.folders[0].parent if location.folders else location.path.parent if location.path else Path()
-    if any(folder.glob("*.dist-info")):  # other distributions are installed in it
+    if any(folder.glob("*.dist-info")):  # a folder in which distributions are installed
         owners = distributions()
         return bool(set(owners.get(top, ())) & set(owners.get(other, ())))
-    return Location(top, None, (folder,)).has(other)
+    return True
+
+
+def _home(top: str) -> Path | None:
+    """The folder that a top-level module or package lies in."""
+    spec = _spec(top)
+    places = [*(spec.submodule_search_locations or ()), *filter(None, [spec.origin])] if spec else []
+    return Path(places[0]).parent if places else None
 
 
 @lru_cache(maxsize=1)
