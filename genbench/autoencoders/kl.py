@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genbench.autoencoders.options import KLOptions
+
 LOG_VARIANCE_RANGE = (-20.0, 10.0)
 
 
@@ -36,18 +38,17 @@ class KLAutoencoder(nn.Module):
     """Images [B, C, H, W] in [-1, 1] to latents [B, Z, h, w] and back, h = ceil(H / 2^downsamplings), w likewise.
 
     Sides that 2^downsamplings does not divide are padded with copies of their last row or column, and cropped again.
-    `width` is the number of channels inside, `blocks` the number of residual blocks per resolution.
+    `latent_shape` is (Z, h, w).
     """
 
-    def __init__(
-        self, shape: tuple[int, int, int], *, latent_channels: int, downsamplings: int, width: int, blocks: int
-    ) -> None:
+    def __init__(self, shape: tuple[int, int, int], options: KLOptions) -> None:
         super().__init__()
-        channels, height, width_of_image = shape
-        factor = 2**downsamplings
-        self.latent_shape = latent_channels, -(-height // factor), -(-width_of_image // factor)
-        self.encoder = Encoder(channels, latent_channels, downsamplings, width, blocks)
-        self.decoder = Decoder((channels, height, width_of_image), latent_channels, downsamplings, width, blocks)
+        channels, height, width = shape
+        factor = 2**options.downsamplings
+        self.latent_shape = options.latent_channels, -(-height // factor), -(-width // factor)
+        sizes = options.latent_channels, options.downsamplings, options.width, options.blocks
+        self.encoder = Encoder(channels, *sizes)
+        self.decoder = Decoder(shape, *sizes)
 
     def encode(self, images: Tensor) -> Posterior:
         """The posterior over latents."""

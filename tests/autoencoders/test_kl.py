@@ -7,11 +7,12 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from genbench.autoencoders.kl import KLAutoencoder, Posterior
+from genbench.autoencoders.options import KLOptions
 
 
 def autoencoder(shape: tuple[int, int, int], downsamplings: int) -> KLAutoencoder:
     torch.manual_seed(0)
-    return KLAutoencoder(shape, latent_channels=3, downsamplings=downsamplings, width=8, blocks=1)
+    return KLAutoencoder(shape, KLOptions(latent_channels=3, downsamplings=downsamplings, width=8))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genbench import to_unit_range
+from genbench import TrainingView, to_unit_range
 from genbench.autoencoders.kl import KLAutoencoder, Posterior
 
 CHUNK = 512
@@ -34,7 +34,8 @@ class LatentScale(nn.Module):
         """
         variance, mean = torch.var_mean(latents.mean, dim=(0, 2, 3), correction=0)
         variance = variance + latents.std.square().mean(dim=(0, 2, 3))
-        self.mean, self.std = mean[:, None, None], variance.sqrt()[:, None, None]
+        self.mean.copy_(mean[:, None, None])
+        self.std.copy_(variance.sqrt()[:, None, None])
 
     def standardise(self, posterior: Posterior) -> Posterior:
         """The same posterior with channels of mean 0 and standard deviation sigma_data."""
@@ -47,7 +48,7 @@ class LatentScale(nn.Module):
 
 
 @torch.no_grad()
-def encode_all(autoencoder: KLAutoencoder, images: Tensor) -> Posterior:
-    """The posteriors of uint8 images [N, C, H, W], on their device."""
-    chunks = [autoencoder.encode(to_unit_range(chunk)) for chunk in torch.split(images, CHUNK)]
+def encode_all(autoencoder: KLAutoencoder, train: TrainingView) -> Posterior:
+    """The posteriors of all training images, on their device."""
+    chunks = [autoencoder.encode(to_unit_range(images)) for images in train.batches(CHUNK)]
     return Posterior(torch.cat([chunk.mean for chunk in chunks]), torch.cat([chunk.std for chunk in chunks]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -13,133 +14,130 @@ from genbench import (
     DataSpec,
     DrawSpec,
     Generator,
-    Guidance,
+    ImageSet,
     Runner,
-    Sampler,
     SampleRequest,
     Schedule,
-    Stage,
-    TrainingView,
+    StagePlan,
+    StageState,
 )
 from genbench.autoencoders.kl import KLAutoencoder
+from genbench.autoencoders.reconstruction import Reconstructed
+from genbench.autoencoders.stages import AUTOENCODER, kl_plan
+from genbench.diffusion import guidance, predictions
+from genbench.diffusion.denoiser import Denoiser
 from genbench.diffusion.executor import Trajectory
-from genbench.diffusion.guidance import NoGuidance
-from genbench.diffusion.samplers import DiffusionSampler
-from genbench_latent_diffusion.denoiser import Denoiser
-from genbench_latent_diffusion.latents import LatentScale, encode_all
+from genbench.diffusion.tables import table_of
+from genbench_latent_diffusion.latents import LatentScale
+from genbench_latent_diffusion.networks import DenoisingNetwork
 from genbench_latent_diffusion.options import LatentDiffusionOptions
-from genbench_latent_diffusion.stages import AutoencoderStage, DenoiserStage
+from genbench_latent_diffusion.stages import DENOISER, DenoiserStage, classes
 
 Module = TypeVar("Module", bound=nn.Module)
 
+OFFERED = ("conditional", "unconditional")
+"""The predictions that guidance may read; the second one needs labels, and some of them hidden in training."""
+
 
 class LatentDiffusion(Generator):
-    """Class-conditional when the data has the condition "label", unconditional otherwise."""
+    """Class-conditional when the task shows labels, unconditional otherwise."""
 
     def __init__(self, config: LatentDiffusionOptions, data: DataSpec, schedule: Schedule | None) -> None:
         if schedule is None:
             raise ValueError("latent_diffusion needs a noise schedule, such as schedule=edm")
-        self.config, self.schedule = config, schedule
-        self.classes = len(data.classes) if "label" in data.conditions else 0
-        options = config.autoencoder
-        self.autoencoder = KLAutoencoder(
-            data.shape,
-            latent_channels=options.latent_channels,
-            downsamplings=options.downsamplings,
-            width=options.width,
-            blocks=options.blocks,
-        )
-        self.scale = LatentScale(options.latent_channels, config.sigma_data)
-        self.denoiser = Denoiser(self.autoencoder.latent_shape, self.classes, config.denoiser)
+        self.config, self.schedule, self.classes = config, schedule, classes(data)
+        self.autoencoder = KLAutoencoder(data.shape, config.autoencoder)
+        shape = self.autoencoder.latent_shape
+        self.scale = LatentScale(shape[0], config.sigma_data)
+        self.network = DenoisingNetwork(shape, self.classes, config.denoiser)
 
     @classmethod
     def unsupported(
-        cls, config: LatentDiffusionOptions, data: DataSpec, sampler: Sampler, guidance: Guidance | None
+        cls, config: LatentDiffusionOptions, data: DataSpec, draw: DrawSpec, schedule: Schedule | None
     ) -> str | None:
-        """Another family's sampler, guidance without labels to guide by, an image too small for its downsamplings."""
-        if not isinstance(sampler, DiffusionSampler):
+        """Another family's sampler, conditions that are not labels, guidance by predictions that are not learnt, a
+        prediction that cannot start from the schedule's last level, an image too small for its downsamplings.
+        """
+        if draw.sampler.family != "diffusion":
             return (
-                f"latent_diffusion removes noise step by step, which a '{sampler.family}' sampler does not: choose a"
-                " diffusion sampler, such as sampler=heun or sampler=ddim"
+                f"latent_diffusion removes noise step by step, which a '{draw.sampler.family}' sampler does not: choose"
+                " a diffusion sampler, such as sampler=heun or sampler=ddim"
             )
-        if unknown := [name for name in data.conditions if name != "label"]:
+        if schedule is None or draw.grid is None:
+            return "latent_diffusion needs a noise schedule and a grid, such as schedule=edm and grid=karras"
+        if unknown := [name for name in data.condition_names if name != "label"]:
             return f"latent_diffusion can be conditioned on labels only, not on {', '.join(unknown)}"
-        if "label" in data.conditions and not data.classes:
+        if data.conditions and not data.classes:
             return "latent_diffusion cannot be conditioned on labels of a dataset that names no classes"
-        if guidance is not None and not isinstance(guidance, NoGuidance):
-            if "label" not in data.conditions:
-                return "guidance needs labels to guide by: choose task=class_conditional, or guidance=none"
-            if config.label_dropout == 0:
-                return "guidance needs a model that also trained without labels: raise model.label_dropout above 0"
-        factor = 2**config.autoencoder.downsamplings
-        if factor > min(data.height, data.width):
-            return (
-                f"model.autoencoder.downsamplings={config.autoencoder.downsamplings} divides the sides by {factor},"
-                f" too much for images of {data.height}x{data.width}"
-            )
-        return None
+        if reason := predictions.unsupported(config.prediction, schedule):
+            return reason
+        labelled = bool(data.conditions) and config.label_dropout > 0
+        read = table_of(draw, schedule).predictions(draw.guidance)
+        if "unconditional" in read and not labelled:
+            advice = "raise model.label_dropout above 0" if data.conditions else "choose task=class_conditional"
+            return f"guidance needs a model that was trained with and without labels: {advice}, or guidance=none"
+        if reason := guidance.unsupported(read, OFFERED if labelled else OFFERED[:1]):
+            return reason
+        return config.autoencoder.unsupported(data.height, data.width)
 
-    def stages(self, train: TrainingView) -> Iterator[Stage]:
-        """The autoencoder; then, on the latents of the training images, the denoiser."""
-        yield AutoencoderStage(self.autoencoder, self.config.autoencoder)
-        latents = encode_all(self.autoencoder, train.images)
-        self.scale.measure(latents)
-        yield DenoiserStage(self.denoiser, self.scale.standardise(latents), self.classes, self.schedule, self.config)
+    @classmethod
+    def plan(cls, config: LatentDiffusionOptions, data: DataSpec) -> tuple[StagePlan, ...]:
+        """The autoencoder, which depends on its own options alone; then the denoiser on its latents."""
+        first = kl_plan(config.autoencoder)
+        return first, StagePlan(DENOISER, DenoiserStage, config.denoising, after=(first.name,))
 
-    def state(self) -> dict[str, Tensor]:
-        """Weights of both networks, and the latent scale."""
-        return self._networks().state_dict()
+    def load_state(self, state: Mapping[str, StageState]) -> None:
+        """Both networks and the latent scale, on the device of the tensors."""
+        for module, values in (
+            (self.autoencoder, state[AUTOENCODER][AUTOENCODER]),
+            (self.network, state[DENOISER][DENOISER]),
+            (self.scale, state[DENOISER]["scale"]),
+        ):
+            module.to(next(iter(values.values())).device).load_state_dict(values)
+            module.eval()
 
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """The inverse of `state`."""
-        self._networks().load_state_dict(state)
+    def extra_sets(self, held_out: ImageSet) -> Mapping[str, ImageSet]:
+        """Held-out images "reconstructed" by the autoencoder alone: the best that any denoiser could do."""
+        return {"reconstructed": Reconstructed(held_out, self.autoencoder)}
 
     def prepare(self, draw: DrawSpec) -> Runner:
         """Copies of the networks on the device and in the dtype asked for, and the sampler's table."""
         return LatentRunner(self, draw)
-
-    def _networks(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"autoencoder": self.autoencoder, "scale": self.scale, "denoiser": self.denoiser})
 
 
 class LatentRunner(Runner):
     """Denoise a latent along the trajectory, then decode it."""
 
     def __init__(self, model: LatentDiffusion, draw: DrawSpec) -> None:
-        if not isinstance(draw.sampler, DiffusionSampler) or draw.grid is None:
-            raise ValueError("latent_diffusion draws with a diffusion sampler and a grid, such as heun and karras")
         self.classes = model.classes
-        self.denoiser = _ready(model.denoiser, draw)
+        self.network = _ready(model.network, draw)
         self.decoder = _ready(model.autoencoder.decoder, draw)
         self.scale = _ready(model.scale, draw)
-        self.networks = {"denoiser": self.denoiser, "decoder": self.decoder}
+        self.networks = {"denoiser": self.network, "decoder": self.decoder}
+        denoiser = Denoiser(self.network, model.config.prediction, model.config.sigma_data)
+        denoisers = {"conditional": denoiser}
+        if model.classes:
+            denoisers["unconditional"] = replace(denoiser, network=self._unlabelled)
         self.trajectory = Trajectory(
-            draw.sampler.table(model.schedule, draw.grid.times(model.schedule, draw.sampler.steps)),
-            self.denoiser,
-            prediction=model.config.prediction,
+            table_of(draw, model.schedule),
+            denoisers,
             shape=model.autoencoder.latent_shape,
             batch_size=draw.batch_size,
             device=draw.device,
             dtype=draw.dtype,
-            sigma_data=model.config.sigma_data,
             guidance=draw.guidance,
-            weak_network=self._unlabelled if model.classes else None,
         )
 
     @torch.no_grad()
     def run(self, request: SampleRequest) -> Tensor:
         """Images [B, C, H, W] in [-1, 1], in the dtype of the runner."""
-        conditions = {}
-        if self.classes:
-            label = request.conditions["label"]
-            assert isinstance(label, Tensor)
-            conditions["label"] = label
+        conditions = {"label": torch.as_tensor(request.conditions["label"])} if self.classes else {}
         latents = self.trajectory.run(request.keys, **conditions)
         images: Tensor = self.decoder(self.scale.restore(latents))
         return images.clamp(-1, 1)
 
     def _unlabelled(self, latents: Tensor, noise: Tensor, /, **conditions: Tensor) -> Tensor:
-        prediction: Tensor = self.denoiser(latents, noise, torch.full_like(conditions["label"], self.classes))
+        prediction: Tensor = self.network(latents, noise, torch.full_like(conditions["label"], self.classes))
         return prediction
 
 

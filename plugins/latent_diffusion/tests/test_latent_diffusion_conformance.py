@@ -10,7 +10,7 @@ from genbench.testing import GeneratorConformance
 class TestLatentDiffusion(GeneratorConformance):
     name = "latent_diffusion"
     options: ClassVar = {
-        "autoencoder": {"width": 8, "steps": 3, "batch_size": 8},
-        "denoiser": {"width": 16, "blocks": 1, "steps": 3, "batch_size": 8},
+        "autoencoder": {"width": 8, "budget": "steps:3", "batch_size": 8},
+        "denoiser": {"width": 16, "blocks": 1, "budget": "steps:3", "batch_size": 8},
     }
     sampler_options: ClassVar = {"steps": 3}

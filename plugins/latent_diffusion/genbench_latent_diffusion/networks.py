@@ -17,7 +17,7 @@ EMBEDDING = 128
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
-class Denoiser(nn.Module):
+class DenoisingNetwork(nn.Module):
     """Noisy latents [B, Z, h, w], noise labels [B] and, if `classes` > 0, class labels int64 [B] -> [B, Z, h, w].
 
     The class label `classes` stands for "unknown": the unconditional prediction of classifier-free guidance.
