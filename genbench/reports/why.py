@@ -28,6 +28,7 @@ CODE = ("code", "harness", "clock")
 DIGEST = re.compile(r"[0-9a-f]{8,}")
 LONGEST = 6
 """Differences of one artifact, and names of one kind, that are spelled out."""
+IN_STORE = "in the store"
 UNKNOWN = "what it was made from is not known any more: its artifact is gone, or kept no parts"
 
 
@@ -86,23 +87,37 @@ def compare_runs(store: Store, here: RunRecord, there: RunRecord) -> list[tuple[
 
 
 def compare_now(store: Store, record: RunRecord, now: Mapping[str, Identified]) -> list[tuple[str, str]]:
-    """What the run's command would make anew now, and why, as (of what, in which words). `now` are today's identities
-    by the keys of the record's artifacts.
+    """What the run's command would make anew now, and why, as (of what, in which words).
+
+    `now` are today's identities by the keys of the record's artifacts; what is not among them is made anew where it was
+    made from something that is.
     """
     then = known_artifacts(store, record)
-    words = {}
+    words, changed = {}, {}
     for key, identity in now.items():
         stored = store.has(key.partition("/")[0], identity.id)
         if key in then and identity.id == then[key].id:
-            words[key] = "in the store" if stored else "anew: it was deleted"
-        else:
-            because = _because(key, then, now, THEN_NOW) if key in then else "the run had none"
-            words[key] = f"in the store, of another run: {because}" if stored else f"anew: {because}"
-    samples = words.get("samples", "").startswith("anew")
-    for key in then:
-        if key not in now:
-            words[key] = "anew, for new samples" if samples else "in the store, if their own code is as it was"
-    return _grouped(words)
+            words[key] = IN_STORE if stored else "anew: it was deleted"
+            continue
+        because = _because(key, then, now, THEN_NOW) if key in then else "the run had none"
+        words[key] = f"in the store, of another run: {because}" if stored else f"anew: {because}"
+        if key in then:
+            changed[then[key].id] = key
+    for key in sorted(then.keys() - now.keys(), key=_place_of_kind):
+        sources = [changed[value] for value in _texts(then[key].parts) if value in changed]
+        words[key] = f"anew: another {_called(sources[0])}" if sources else f"{IN_STORE}, if its own code is as it was"
+        if sources:
+            changed[then[key].id] = key
+    return _grouped({key: words[key] for key in dict.fromkeys((*now, *then))})
+
+
+def _texts(parts: Any) -> Iterator[str]:
+    """Every text in nested values."""
+    if isinstance(parts, str):
+        yield parts
+    elif isinstance(parts, Mapping | list):
+        for value in parts.values() if isinstance(parts, Mapping) else parts:
+            yield from _texts(value)
 
 
 def differences(here: Any, there: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
@@ -203,12 +218,15 @@ def _count(images: ImagesRecord | None) -> str:
 
 def _grouped(words: Mapping[str, str]) -> list[tuple[str, str]]:
     """What is said of artifacts, in the order in which kinds are made; those of which the same is said, together."""
-    order = list(KINDS)
     groups: dict[tuple[str, str], list[str]] = {}
     for key, text in words.items():
         groups.setdefault((key.partition("/")[0], text), []).append(key)
-    by_kind = sorted(groups, key=lambda group: order.index(group[0]) if group[0] in order else len(order))
-    return [(_called(*groups[group]), group[1]) for group in by_kind]
+    return [(_called(*groups[group]), group[1]) for group in sorted(groups, key=lambda group: _place_of_kind(group[0]))]
+
+
+def _place_of_kind(key: str) -> int:
+    kind = key.partition("/")[0]
+    return list(KINDS).index(kind) if kind in KINDS else len(KINDS)
 
 
 def _called(*keys: str) -> str:
