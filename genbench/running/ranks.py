@@ -33,19 +33,17 @@ class RankError(RuntimeError):
 
 
 class World:
-    """All processes of the command, and the store through which they meet. `lost` says that one of them is gone, and
-    with it all further jobs; empty while all are there.
-    """
+    """All processes of the command, and the store through which they meet."""
 
     def __init__(self, store: Store, rank: int, count: int, local_rank: int) -> None:
         self.rank, self.count, self.local_rank = rank, count, local_rank
         self._store = store
-        self.lost = ""
+        self._lost = ""
 
     @property
     def lost(self) -> bool:
         """Whether a process is gone for good, so that no job can follow."""
-        return bool(self.lost)
+        return bool(self._lost)
 
     def device(self, name: str) -> str:
         """The device that this process works on where the command says `name`: "cuda" is a GPU for each.
@@ -71,8 +69,8 @@ class World:
         wakes the others wherever they wait for it: in the next exchange they raise RankError with the note, or
         KeyboardInterrupt if it was an interrupt. The next job works again, unless a process is gone for good.
         """
-        if self.lost:
-            raise RankError(self.lost)
+        if self._lost:
+            raise RankError(self._lost)
         store = PrefixStore(f"job-{number}", self._store)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         distributed.init_process_group(
@@ -83,7 +81,7 @@ class World:
             yield ranks
             ranks.wait()
         except RankError as error:
-            self.lost = str(error) if ranks.lost else ""
+            self._lost = str(error) if ranks.lost else ""
             raise
         except BaseException as error:
             note = INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"

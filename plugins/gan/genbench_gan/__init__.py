@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from genbench import Registry, hookimpl
+from genbench import Registrar, hookimpl
 from genbench_gan.options import GANOptions
 
 
 @hookimpl
-def genbench_register(registry: Registry) -> None:
+def genbench_register(registry: Registrar) -> None:
     """Add the model "gan" and its presets."""
     registry.model(
         "gan",

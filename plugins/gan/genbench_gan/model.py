@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,64 +14,59 @@ from torch.optim import Adam, Optimizer
 
 from genbench import (
     Batch,
+    Budget,
+    Column,
     DataSpec,
     DrawSpec,
     Generator,
-    Guidance,
+    OneShotSampler,
     Runner,
-    Sampler,
     SampleRequest,
     Schedule,
     Stage,
+    StagePlan,
     StageSpec,
-    TrainingView,
+    StageState,
     Update,
 )
-from genbench.diffusion.guidance import NoGuidance
 from genbench.drawing.noise import normal
-from genbench.drawing.one_shot import OneShot
 from genbench_gan.networks import Discriminator, GeneratorNetwork, augment
 from genbench_gan.options import GANOptions
+
+STAGE = "adversarial"
 
 
 class GAN(Generator):
     """Two networks in a game; only the averaged generator is kept and drawn from."""
 
     def __init__(self, config: GANOptions, data: DataSpec, schedule: Schedule | None = None) -> None:
-        self.config, self.data = config, data
-        self.classes = len(data.classes) if "label" in data.conditions else 0
-        self.network = GeneratorNetwork(data, config.latent_size, config.generator_channels, self.classes)
+        self.config = config
+        self.network = generator_network(config, data)
 
     @classmethod
-    def unsupported(cls, config: Any, data: DataSpec, sampler: Sampler, guidance: Guidance | None) -> str | None:
-        """A GAN draws in one shot, knows labels and nothing else, and has no second prediction to be guided by."""
-        if not isinstance(sampler, OneShot):
-            return f"a GAN draws in one forward pass, and '{sampler.family}' samplers take many; use sampler=one_shot"
-        if not (guidance is None or isinstance(guidance, NoGuidance)):
-            return (
-                "a GAN makes no predictions to guide; use guidance=none (sampler.truncation also trades variety away)"
-            )
+    def unsupported(cls, config: Any, data: DataSpec, draw: DrawSpec, schedule: Schedule | None) -> str | None:
+        """A GAN draws in one shot, and knows labels and nothing else."""
+        if draw.sampler.family != "one_shot":
+            family = draw.sampler.family
+            return f"a GAN draws in one forward pass, and '{family}' samplers take many; use sampler=one_shot"
         if min(data.height, data.width) < 2:
             return f"a GAN's discriminator needs images of at least 2x2 pixels, not {data.height}x{data.width}"
-        if unknown := sorted(set(data.conditions) - {"label"}):
+        if unknown := sorted(set(data.condition_names) - {"label"}):
             return f"a GAN cannot follow the condition '{unknown[0]}'; use task=unconditional or task=class_conditional"
         return None
 
-    def stages(self, train: TrainingView) -> Iterable[Stage]:
+    @classmethod
+    def plan(cls, config: Any, data: DataSpec) -> tuple[StagePlan, ...]:
         """One: the generator against a discriminator that is thrown away afterwards."""
-        yield AdversarialStage(self)
+        return (StagePlan(STAGE, AdversarialStage, schedule=False),)
 
-    def state(self) -> dict[str, Tensor]:
-        return dict(self.network.state_dict())
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        self.network.load_state_dict(state)
+    def load_state(self, state: Mapping[str, StageState]) -> None:
+        self.network.load_state_dict(dict(state[STAGE]["generator"]))
 
     def prepare(self, draw: DrawSpec) -> Runner:
-        if not isinstance(draw.sampler, OneShot):
-            raise TypeError(self.unsupported(self.config, self.data, draw.sampler, draw.guidance))
+        sampler = cast(OneShotSampler, draw.sampler)
         network = copy.deepcopy(self.network).to(draw.device, draw.dtype).eval().requires_grad_(False)
-        return OneShotRunner(network, self.config.latent_size, draw.sampler.truncation, draw.dtype)
+        return OneShotRunner(network, self.config.latent_size, sampler.truncation, draw.dtype)
 
 
 class OneShotRunner(Runner):
@@ -85,8 +80,7 @@ class OneShotRunner(Runner):
         latents = normal(request.keys, 0, (self.latent_size,), torch.float64)
         if self.truncation:
             latents = truncated(latents, self.truncation)
-        labels = request.conditions.get("label")
-        images: Tensor = self.network(latents.to(self.dtype), labels)
+        images: Tensor = self.network(latents.to(self.dtype), label(request.conditions))
         return images
 
 
@@ -111,19 +105,25 @@ def hinge(real: Tensor, fake: Tensor) -> Tensor:
 class AdversarialStage(Stage):
     """Generator against discriminator, in turns."""
 
-    def __init__(self, gan: GAN) -> None:
-        config = gan.config
-        self.config = config
-        self.generator = gan.network
-        self.discriminator = Discriminator(gan.data, config.discriminator_channels, gan.classes)
-        images = config.batch_size * config.discriminator_steps
-        self.spec = StageSpec("adversarial", config.steps, images, ema=config.ema)
+    def __init__(
+        self, options: GANOptions, data: DataSpec, schedule: Schedule | None, before: Mapping[str, Stage]
+    ) -> None:
+        self.config = options
+        self.generator = generator_network(options, data)
+        self.discriminator = Discriminator(data, options.discriminator_channels, classes(data))
+
+    @classmethod
+    def spec(cls, options: Any) -> StageSpec:
+        """A step sees a batch for each update of the discriminator; the generator's weights are averaged."""
+        images = options.batch_size * options.discriminator_steps
+        return StageSpec(Budget.parse(options.budget), images, ema=options.ema, averaged=("generator",))
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
-    def averaged(self) -> Sequence[str]:
-        return ("generator",)
+    def state(self) -> StageState:
+        """The generator: nobody needs its opponent afterwards."""
+        return {"generator": self.generator.state_dict()}
 
     def optimizers(self) -> Mapping[str, Optimizer]:
         config = self.config
@@ -134,7 +134,7 @@ class AdversarialStage(Stage):
         }
 
     def step(self, batch: Batch, update: Update) -> Mapping[str, Tensor]:
-        labels = batch.conditions.get("label")
+        labels = label(batch.conditions)
         for images, part in self._parts(batch.images, labels):
             with torch.no_grad():
                 fake = self._draw(images, part)
@@ -150,7 +150,8 @@ class AdversarialStage(Stage):
 
     def _parts(self, images: Tensor, labels: Tensor | None) -> Iterable[tuple[Tensor, Tensor | None]]:
         count = self.config.discriminator_steps
-        return zip(images.chunk(count), [None] * count if labels is None else labels.chunk(count), strict=True)
+        of_labels = [None] * count if labels is None else labels.tensor_split(count)
+        return zip(images.tensor_split(count), of_labels, strict=True)
 
     def _draw(self, like: Tensor, labels: Tensor | None) -> Tensor:
         latents = torch.randn(len(like), self.config.latent_size, device=like.device, dtype=like.dtype)
@@ -161,3 +162,19 @@ class AdversarialStage(Stage):
         seen = augment(images) if self.config.augment else images
         scores: Tensor = self.discriminator(seen, labels)
         return scores
+
+
+def classes(data: DataSpec) -> int:
+    """How many classes the networks tell apart: 0 where the task shows no labels."""
+    return len(data.classes) if "label" in data.condition_names else 0
+
+
+def generator_network(options: GANOptions, data: DataSpec) -> GeneratorNetwork:
+    """The network that is trained, kept and drawn from."""
+    return GeneratorNetwork(data, options.latent_size, options.generator_channels, classes(data))
+
+
+def label(conditions: Mapping[str, Column]) -> Tensor | None:
+    """int64 labels [B], where there are any."""
+    labels = conditions.get("label")
+    return None if labels is None else torch.as_tensor(labels)

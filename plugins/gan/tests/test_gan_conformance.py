@@ -9,4 +9,4 @@ from genbench.testing import GeneratorConformance
 
 class TestGAN(GeneratorConformance):
     name = "gan"
-    options: ClassVar = {"steps": 4, "batch_size": 8, "generator_channels": 4, "discriminator_channels": 4}
+    options: ClassVar = {"budget": "steps:4", "batch_size": 8, "generator_channels": 4, "discriminator_channels": 4}
