@@ -12,10 +12,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.commandline import CommandLine
 from genbench.config.compose import ConfigError, plan_from_config
-from genbench.config.lists import jobs_of, without_unused
+from genbench.config.lists import group_of, jobs_of, without_unused
 from genbench.config.mirror import CONFIGS, mirror
 from genbench.config.mistakes import MistakeError, check_roots, explain
 from genbench.discovery.plugins import load_plugins
+from genbench.registry.entries import Registry
+from genbench.registry.kinds import optional
 from genbench.running.plan import Place, Plan
 from genbench.tracking.tracker import TrackerUnavailableError
 
@@ -57,8 +59,23 @@ def prepare(command: CommandLine, sweep: str, text: str) -> Prepared:
         raise MistakeError(explain(error, registry, broken)) from None
     except ConfigError as error:
         raise MistakeError(str(error)) from None
+    _check_unused(plans, registry)
     _check_together(plans)
     return Prepared(tuple(plans), _launcher(command), tuple(lines))
+
+
+def _check_unused(plans: Sequence[Plan], registry: Registry) -> None:
+    """Groups that were named and that no model of the sweep uses."""
+    used = {group for plan in plans for group in plan.model.entry.uses}
+    for plan in plans:
+        for word in plan.overrides:
+            group = group_of(word)
+            if group in optional() and group not in used:
+                others = [name for name in registry.names("model") if group in registry.get("model", name).uses]
+                raise MistakeError(
+                    f"{word}: model={plan.model.name} uses no {group}; leave it out"
+                    + (f" (models that do: {', '.join(others)})" if others else "")
+                )
 
 
 def _check_together(plans: Sequence[Plan]) -> None:

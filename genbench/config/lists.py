@@ -100,33 +100,31 @@ def _texts(entry: Any) -> dict[str, str]:
 
 
 def without_unused(jobs: Sequence[JobWords], registry: Registry) -> tuple[list[JobWords], list[str]]:
-    """The jobs without groups that their model does not use, and a line for each thing that was left out.
-
-    Where no model of the sweep uses the group, that is a mistake. Jobs that became equal are one.
+    """The jobs without groups that their model does not use and another one of the sweep does, and a line for each
+    thing that was left out. Jobs that became equal are one.
     """
     kept: dict[tuple[str, ...], JobWords] = {}
-    lines: list[str] = []
+    lines: dict[str, None] = {}
     used = {group for job in jobs for group in _uses(job, registry)}
     for job in jobs:
-        unused = [group for group in optional() if group not in _uses(job, registry)]
-        words = [word for word in job.overrides if word.lstrip("+~").partition("=")[0].partition(".")[0] in unused]
-        model = job.value("model")
-        for word in words if model in registry.names("model") else ():
-            group = word.lstrip("+~").partition("=")[0].partition(".")[0]
-            if group not in used:
-                others = [name for name in registry.names("model") if group in registry.get("model", name).uses]
-                raise MistakeError(
-                    f"{word}: model={model} uses no {group}; leave it out"
-                    + (f" (models that do: {', '.join(others)})" if others else "")
-                )
-            line = f"{word} is left out for model={model}, which uses no {group}"
-            lines += [line] if line not in lines else []
-        overrides = tuple(word for word in job.overrides if word not in words) if model else job.overrides
+        unused = used - set(_uses(job, registry))
+        words = {word: group for word in job.overrides if (group := group_of(word)) in unused}
+        lines |= {
+            f"{word} is left out for model={job.value('model')}, which uses no {group}": None
+            for word, group in words.items()
+        }
+        overrides = tuple(word for word in job.overrides if word not in words)
         axes = {key: value for key, value in job.axes.items() if f"{key}={value}" not in words}
         kept.setdefault(overrides, replace(job, overrides=overrides, axes=axes))
-    return list(kept.values()), lines
+    return list(kept.values()), list(lines)
+
+
+def group_of(word: str) -> str:
+    """The group that an override belongs to: "guidance" of guidance.scale=2."""
+    return word.lstrip("+~").partition("=")[0].partition("@")[0].partition(".")[0]
 
 
 def _uses(job: JobWords, registry: Registry) -> tuple[str, ...]:
+    """The optional groups of the job's model; all of them for a name that only Hydra knows, such as a preset."""
     model = job.value("model")
     return registry.get("model", model).uses if model in registry.names("model") else optional()
