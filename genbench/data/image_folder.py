@@ -30,9 +30,7 @@ def load(options: ImagesOptions) -> Dataset:
     if explicit and (root / "train").is_dir():
         folders = {"train": root / "train", "held_out": explicit}
         if (root / FILE).exists():
-            raise DataError(
-                f"{root / FILE} stands beside train/: put one into {folders['train']} and one into {explicit}"
-            )
+            raise DataError(f"{root / FILE} stands beside train/: put one into train/ and one into {explicit.name}/")
         classes = _classes(folders["train"])
         if (other := _classes(explicit)) != classes:
             raise DataError(
