@@ -94,7 +94,7 @@ def test_one_file_for_both_splits_is_refused(tmp_path: Path) -> None:
     for split in ("train", "test"):
         write(tmp_path / split, None)
     (tmp_path / "metadata.jsonl").write_bytes(lines([entry(name) for name in NAMES]))
-    with pytest.raises(DataError, match="metadata.jsonl stands beside train/: put one into train/ and one into test/"):
+    with pytest.raises(DataError, match=r"metadata.jsonl stands beside train/: put one into train/ and one into test"):
         from_folder(tmp_path)
 
 
