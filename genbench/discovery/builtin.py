@@ -7,41 +7,57 @@ from genbench.data.options import FilesOptions, ImagesOptions, ImageZipOptions
 from genbench.diffusion import grids, guidance, schedules
 from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
 from genbench.drawing.one_shot import OneShot
-from genbench.features.options import InceptionOptions
+from genbench.features.options import InceptionOptions, PixelsOptions
 from genbench.metrics.options import InceptionScoreOptions, KernelDistanceOptions, PRDCOptions
-from genbench.registry.entries import Registry
+from genbench.registry.entries import Registrar
 from genbench.running import tasks
 from genbench.tracking.options import WandbOptions
 
 
-def genbench_register(registry: Registry) -> None:
-    """Add the core's samplers, schedules, grids, guidance, tasks, datasets, features, metrics and trackers."""
-    _values(registry)
-    _components(registry)
+def genbench_register(registry: Registrar) -> None:
+    """Add all that the core brings: everything but models."""
+    _samplers(registry)
+    _paths(registry)
+    _tasks_and_data(registry)
+    _features(registry)
+    _metrics(registry)
+    _tracking_and_reports(registry)
 
 
-def _values(registry: Registry) -> None:
-    value = registry.value
-    value("sampler", "one_shot", OneShot, summary="one forward pass; truncation trades diversity for quality")
-    value("sampler", "raster", Raster, summary="pixel after pixel, at a temperature, with cached activations")
-    value("sampler", "ancestral", Ancestral, summary="DDPM's stochastic sampler (Ho et al. 2020)")
-    value("sampler", "ddim", DDIM, summary="DDIM, deterministic at eta 0 (Song et al. 2021)")
-    value("sampler", "euler", Euler, summary="Euler's method on the probability-flow ODE")
-    value("sampler", "heun", Heun, summary="Heun's second-order method (Karras et al. 2022), two calls a step")
-    value("schedule", "linear_alpha_bar", schedules.LinearAlphaBar, summary="alpha_bar linear in t")
-    value("schedule", "linear_beta", schedules.LinearBeta, summary="beta linear in t (DDPM)")
-    value("schedule", "cosine", schedules.Cosine, summary="alpha_bar a squared cosine (Nichol & Dhariwal 2021)")
-    value("schedule", "edm", schedules.EDM, summary="variance exploding, alpha = 1 (Karras et al. 2022)")
-    value("grid", "uniform_time", grids.UniformTime, summary="times evenly spaced in t")
-    value("grid", "uniform_log_snr", grids.UniformLogSNR, summary="times evenly spaced in log-SNR")
-    value("grid", "karras", grids.Karras, summary="noise levels evenly spaced in sigma^(1/rho)")
-    value("guidance", "none", guidance.NoGuidance, summary="the conditional prediction alone")
-    value("guidance", "classifier_free", guidance.ClassifierFree, summary="away from the unconditional prediction")
-    value("task", "unconditional", tasks.Unconditional, summary="any image of the dataset")
-    value("task", "class_conditional", tasks.ClassConditional, summary="images of given classes")
+def _samplers(registry: Registrar) -> None:
+    add = registry.value
+    add("sampler", "one_shot", OneShot, summary="one forward pass; truncation trades diversity for quality")
+    add("sampler", "raster", Raster, summary="value after value, at a temperature, with cached activations")
+    add("sampler", "ancestral", Ancestral, summary="DDPM's stochastic sampler (Ho et al. 2020)")
+    add("sampler", "ddim", DDIM, summary="DDIM, deterministic at eta 0 (Song et al. 2021)")
+    add("sampler", "euler", Euler, summary="Euler's method on the probability-flow ODE")
+    add("sampler", "heun", Heun, summary="Heun's second-order method (Karras et al. 2022), two calls a step")
 
 
-def _components(registry: Registry) -> None:
+def _paths(registry: Registrar) -> None:
+    """Noise schedules, grids and guidance."""
+    add = registry.value
+    add("schedule", "linear_alpha_bar", schedules.LinearAlphaBar, summary="alpha_bar linear in t")
+    add("schedule", "linear_beta", schedules.LinearBeta, summary="beta linear in t (DDPM)")
+    add("schedule", "cosine", schedules.Cosine, summary="alpha_bar a squared cosine (Nichol & Dhariwal 2021)")
+    add("schedule", "edm", schedules.EDM, summary="variance exploding, alpha = 1 (Karras et al. 2022)")
+    add("schedule", "flow", schedules.Flow, summary="straight lines to pure noise: flow matching (Lipman et al. 2023)")
+    add(
+        "schedule",
+        "zero_terminal_snr",
+        schedules.ZeroTerminalSNR,
+        summary="linear_beta, rescaled to end in pure noise (Lin et al. 2023)",
+    )
+    add("grid", "uniform_time", grids.UniformTime, summary="times evenly spaced in t")
+    add("grid", "uniform_log_snr", grids.UniformLogSNR, summary="times evenly spaced in log-SNR")
+    add("grid", "karras", grids.Karras, summary="noise levels evenly spaced in sigma^(1/rho)")
+    add("guidance", "none", guidance.NoGuidance, summary="the conditional prediction alone")
+    add("guidance", "classifier_free", guidance.ClassifierFree, summary="away from the unconditional prediction")
+
+
+def _tasks_and_data(registry: Registrar) -> None:
+    registry.value("task", "unconditional", tasks.Unconditional, summary="any image of the dataset")
+    registry.value("task", "class_conditional", tasks.ClassConditional, summary="images of given classes")
     add = registry.component
     add("dataset", "digits", "genbench.data.digits:load", summary="scikit-learn's 1,797 real 8x8 digits, 17 levels")
     add("dataset", "mnist", "genbench.data.mnist:load", FilesOptions, summary="70,000 28x28 digits, from IDX files")
@@ -66,7 +82,11 @@ def _components(registry: Registry) -> None:
         ImageZipOptions,
         summary="your images in a zip, labels in dataset.json (StyleGAN, EDM)",
     )
-    add("features", "pixels", "genbench.features.pixels:Pixels", summary="the pixels themselves")
+
+
+def _features(registry: Registrar) -> None:
+    add = registry.component
+    add("features", "pixels", "genbench.features.pixels:Pixels", PixelsOptions, summary="the pixels themselves")
     add("features", "digits", "genbench.features.digits:Digits", summary="a small digits classifier, 64 features")
     add(
         "features",
@@ -75,6 +95,10 @@ def _components(registry: Registry) -> None:
         InceptionOptions,
         summary="torch-fidelity's Inception-v3: the features that FID is defined with",
     )
+
+
+def _metrics(registry: Registrar) -> None:
+    add = registry.component
     add(
         "metrics",
         "frechet_distance",
@@ -97,6 +121,16 @@ def _components(registry: Registry) -> None:
     )
     add("metrics", "prdc", "genbench.metrics.prdc:PRDC", PRDCOptions, summary="precision, recall, density, coverage")
     add("metrics", "vendi_score", "genbench.metrics.vendi:VendiScore", summary="effective number of distinct images")
+    add(
+        "metrics",
+        "bits_per_dim",
+        "genbench.metrics.bits_per_dim:BitsPerDim",
+        summary="negative log-likelihood of held-out images, of models that have one",
+    )
+
+
+def _tracking_and_reports(registry: Registrar) -> None:
+    add = registry.component
     add("tracking", "none", "genbench.tracking.none:NoTracker", summary="records stay in the results folder")
     add(
         "tracking",
@@ -105,3 +139,8 @@ def _components(registry: Registry) -> None:
         WandbOptions,
         summary="Weights & Biases, offline (no account) or online",
     )
+    add("report", "table", "genbench.reports.table:TableFormat", summary="plain text, as it is printed after a sweep")
+    add("report", "markdown", "genbench.reports.markdown:MarkdownFormat", summary="for a README")
+    add("report", "latex", "genbench.reports.latex:LatexFormat", summary="for a paper, with booktabs")
+    add("report", "csv", "genbench.reports.exports:CsvFormat", summary="every number of every run, one row a run")
+    add("report", "json", "genbench.reports.exports:JsonFormat", summary="the records themselves")
