@@ -5,6 +5,7 @@ Each rank leaves what it saw in FOLDER/<rank>.pt; the same trainings run in one 
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
+from genbench.diffusion.schedules import Cosine
 from genbench.errors import DivergedError
 from genbench.images import ArrayImages
 from genbench.interfaces.budget import Budget
@@ -26,7 +28,7 @@ from genbench.interfaces.training import Batch, Stage, StagePlan, StageSpec, Upd
 from genbench.running.ranks import RankError, World, processes
 from genbench.training.loop import TrainingSettings, train_stage
 from genbench.training.progress import Progress, TrainingLog
-from genbench.training.stages import construct, learnt
+from genbench.training.stages import construct, resolved, resolved_specs
 from genbench.training.view import SplitView
 
 torch.set_num_threads(1)
@@ -105,8 +107,56 @@ def train(
 
 
 def weights(stage: Stage) -> Tensor:
-    """All that it learnt, running statistics included."""
-    return torch.cat([value.double().flatten() for state in learnt(stage).values() for value in state.values()])
+    """All that its modules hold, running statistics included."""
+    values = [value for module in stage.modules().values() for value in module.state_dict().values()]
+    return torch.cat([value.double().flatten() for value in values])
+
+
+MODELS = {
+    "gan": ("genbench_gan", "GAN", "GANOptions"),
+    "pixelcnn": ("genbench_pixelcnn", "PixelCNN", "PixelCNNOptions"),
+    "latent_diffusion": ("genbench_latent_diffusion", "LatentDiffusion", "LatentDiffusionOptions"),
+}
+
+
+def model(package: str, generator: str, options: str) -> Callable[[World, Ranks], dict[str, Any]]:
+    """Two steps of each stage of one of our models; for each its weights, its noise, and the images that it saw."""
+
+    def work(world: World, ranks: Ranks) -> dict[str, Any]:
+        config = getattr(importlib.import_module(f"{package}.options"), options)()
+        planner = getattr(importlib.import_module(f"{package}.model"), generator)
+        data = DataSpec(1, 8, 8, levels=17)
+        pixels = torch.randint(0, 17, (64, 1, 8, 8), generator=torch.Generator().manual_seed(0)).mul(15)
+        view = SplitView(ArrayImages("made-up", pixels.to(torch.uint8)), data, torch.device("cpu"))
+        plans = resolved(planner.plan(config, data), config, data)
+        specs = resolved_specs(plans, config, Budget("steps", 2))
+        trained: dict[str, Stage] = {}
+        seen: dict[str, Any] = {}
+        for plan in plans:
+            stage = construct(plan, config, data, Cosine(), trained, 0)
+            noise, images = listening(stage)
+            train_stage(stage, plan.name, specs[plan.name], view, TrainingSettings(0), ranks)
+            trained[plan.name] = stage
+            seen[plan.name] = (weights(stage), noise, images, specs[plan.name].batch_size)
+        return seen
+
+    return work
+
+
+def listening(stage: Stage) -> tuple[list[float], list[int]]:
+    """The first random number, and the number of images, of every step that the stage will take."""
+    noise: list[float] = []
+    images: list[int] = []
+    step = stage.step
+
+    def listened(batch: Batch, update: Update) -> Mapping[str, Tensor]:
+        with torch.random.fork_rng():
+            noise.append(float(torch.randn(())))
+        images.append(len(batch.images))
+        return step(batch, update)
+
+    stage.step = listened  # type: ignore[method-assign]
+    return noise, images
 
 
 def exchange(world: World, ranks: Ranks) -> dict[str, Any]:
@@ -205,6 +255,7 @@ def main(scenario: str, folder: Path) -> None:
         "stopped": stopped(folder),
         "resumed": resumed(folder),
         "diverging": diverging,
+        **{name: model(*names) for name, names in MODELS.items()},
         "exchange again": exchange,
     }
     if scenario == "killed":

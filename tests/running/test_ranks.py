@@ -106,6 +106,20 @@ def test_weights_and_statistics_end_equal_on_all_ranks_and_noise_differs(seen: l
     assert [entry["training"]["log"] for entry in seen] == [(12, 96), (12, 96)]
 
 
+@pytest.mark.parametrize(
+    ("model", "stages"),
+    [("gan", ["adversarial"]), ("pixelcnn", ["pixelcnn"]), ("latent_diffusion", ["autoencoder", "denoiser"])],
+)
+def test_our_models_end_every_stage_with_equal_weights(seen: list[Any], model: str, stages: list[str]) -> None:
+    zero, one = (entry[model] for entry in seen)
+    assert list(zero) == list(one) == stages
+    for stage in stages:
+        (weights, noise, images, batch_size), (others, other_noise, other_images, _) = zero[stage], one[stage]
+        assert torch.equal(weights, others)
+        assert not set(noise) & set(other_noise)
+        assert images == other_images == [batch_size // 2] * 2
+
+
 def test_ranks_that_built_other_weights_start_from_those_of_rank_0(seen: list[Any]) -> None:
     assert torch.equal(seen[0]["training"]["unequal"], seen[1]["training"]["unequal"])
     assert torch.equal(seen[0]["training"]["unequal"], seen[0]["training"]["line"][0])
