@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         description="Which generative image model is better, at what, how sure are we, and what does an image cost?",
     )
     _add_plugins_dir(root)
+    root.set_defaults(root=root)  # completion walks through all of it
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

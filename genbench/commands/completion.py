@@ -75,9 +75,8 @@ def print_completion(options: argparse.Namespace) -> int:
     if options.shell in SCRIPTS:
         print(SCRIPTS[options.shell], end="")
         return 0
-    from genbench.cli import parser
 
-    for candidate in complete(options.words or [""], parser()):
+    for candidate in complete(options.words or [""], options.root):
         print(candidate)
     return 0
 

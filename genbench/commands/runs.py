@@ -53,7 +53,7 @@ def list_runs(options: argparse.Namespace) -> int:
     """Print a line a run; or prune, or say why."""
     from genbench.reports.console import show
     from genbench.reports.runs import bytes_text, runs_table
-    from genbench.store.inventory import size, stored_runs
+    from genbench.store.inventory import artifact_sizes, size, stored_runs
 
     if options.prune:
         return prune(options.results, options.yes)
@@ -64,12 +64,16 @@ def list_runs(options: argparse.Namespace) -> int:
     if not every:
         print(f"no runs in {options.results}/; `genbench run` makes some, --results names another folder")
         return 0
+    sizes = artifact_sizes(options.results)
     if runs:
-        show(lambda width: runs_table(options.results, runs, width))
+        show(lambda width: runs_table(runs, sizes, width))
         print()
-    folders = sorted((options.results / "artifacts").glob("*"))
-    kinds = ", ".join(f"{folder.name} {bytes_text(held)}" for folder in folders if (held := size(folder)))
-    total = bytes_text(size(options.results))
+    by_kind: dict[str, int] = {}
+    for (kind, _), held in sorted(sizes.items()):
+        by_kind[kind] = by_kind.get(kind, 0) + held
+    kinds = ", ".join(f"{kind} {bytes_text(held)}" for kind, held in by_kind.items() if held)
+    others = [path for path in options.results.iterdir() if path.name != "artifacts"]
+    total = bytes_text(sum(by_kind.values()) + sum(map(size, others)))
     shown = _plural(len(runs), "run") if len(runs) == len(every) else f"{len(runs)} of {_plural(len(every), 'run')}"
     print(f"{shown}; {options.results}/ holds {total}" + (f" ({kinds})" if kinds else ""))
     return 0
@@ -171,9 +175,12 @@ def find_run(runs: Sequence[StoredRun], name: str, results: Path) -> StoredRun:
 
 
 def _record(run: StoredRun) -> RunRecord:
-    if run.record is None:
-        raise UserError(f"{run.run_id} is {run.status}" + (f": {run.problem}" if run.problem else ": it has no record"))
-    return run.record
+    from genbench.store.records import RecordError
+
+    try:
+        return run.read()
+    except RecordError as error:
+        raise UserError(f"{run.run_id} is {run.status}: {error}") from None
 
 
 def _filtered(runs: Sequence[StoredRun], options: argparse.Namespace) -> list[StoredRun]:
@@ -203,7 +210,7 @@ def _filtered(runs: Sequence[StoredRun], options: argparse.Namespace) -> list[St
 
 
 def _name(run: StoredRun, what: str) -> str:
-    part = getattr(run.record, what, None)
+    part = getattr(run.outline, what, None)
     return part.name if part else ""
 
 

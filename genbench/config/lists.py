@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from genbench.config.commandline import CommandLine, parse_overrides, typed, values_of
 from genbench.config.mistakes import MistakeError
+from genbench.config.presets import packages
 from genbench.registry.entries import Registry
 from genbench.registry.kinds import optional
 
@@ -80,8 +81,7 @@ def preset_lists(name: str, registry: Registry, folders: Sequence[Path] = ()) ->
     """The lists of overrides that an experiment preset asks for: its `sweep`, a list of mappings from option to values,
     or Hydra's own `hydra.sweeper.params`; one empty list for a preset that only sets things.
     """
-    packages = ["genbench.conf", *(package for _, package in registry.config_packages)]
-    places = [files(package).joinpath("experiment", f"{name}.yaml") for package in packages]
+    places = [files(package).joinpath("experiment", f"{name}.yaml") for _, package in packages(registry)]
     places += [folder / "experiment" / f"{name}.yaml" for folder in folders]
     for place in places:
         if place.is_file():

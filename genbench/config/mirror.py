@@ -10,12 +10,11 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins as HydraPlugins
 from omegaconf import II
 
+from genbench.config.presets import CONFIGS as CONFIGS
 from genbench.config.schema import RootConfig
 from genbench.config.searchpath import GenbenchSearchPath
 from genbench.registry.entries import Entry, Registry
 from genbench.registry.kinds import KINDS
-
-CONFIGS = "genbench.conf"
 
 
 def mirror(registry: Registry) -> None:

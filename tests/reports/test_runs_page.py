@@ -9,7 +9,7 @@ from rich.console import Console
 
 from genbench.interfaces.measurement import Measurement
 from genbench.reports.runs import bytes_text, facts, run_page, runs_table
-from genbench.store.inventory import stored_runs
+from genbench.store.inventory import artifact_sizes, stored_runs
 from genbench.store.records import GENERATED, ArtifactRecord, ChoiceRecord, Status, write_record
 
 
@@ -45,6 +45,10 @@ def named(store, run_id):
     return next(run for run in stored_runs(store) if run.run_id == run_id)
 
 
+def listed(store, width=130):
+    return printed(runs_table(stored_runs(store), artifact_sizes(store), width), width)
+
+
 def printed(renderable, width=130):
     file = io.StringIO()
     Console(file=file, width=width).print(renderable)
@@ -52,7 +56,7 @@ def printed(renderable, width=130):
 
 
 def test_a_line_a_run_with_key_numbers_and_sizes(store):
-    lines = printed(runs_table(store, stored_runs(store), 130)).splitlines()
+    lines = listed(store).splitlines()
     assert lines[0].split() == ["run", "status", "FD(digits)", "FD(pixels)", "images/s", "begun", "(UTC)", "size"]
     found = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[2:]}
     assert found["gan-digits-s0-aaaaaaaa"].startswith("done 12.50 ± 0.70 0.500 ± 0.010 1,000 2026-01-01 12:00 2.0")
@@ -64,12 +68,12 @@ def test_a_line_a_run_with_key_numbers_and_sizes(store):
 
 def test_a_status_that_nobody_here_knows_is_shown_as_it_is(store, make_record):
     write_record(store / "new" / "result.json", make_record("new", status="postponed", reason="the queue is full"))
-    assert "new                          postponed" in printed(runs_table(store, stored_runs(store), 130))
+    assert "new                          postponed" in listed(store)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_a_narrow_terminal_never_loses_part_of_an_id(store, width):
-    text = printed(runs_table(store, stored_runs(store), width), width)
+    text = listed(store, width)
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
     assert all(run.run_id in text for run in stored_runs(store))

@@ -1,5 +1,6 @@
 """Lists of entries and plugins: names, options with defaults, who brought them, and what to do about broken ones."""
 
+import argparse
 import io
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from enum import Enum
 import pytest
 from rich.console import Console
 
+from genbench.commands.errors import UserError
+from genbench.commands.listing import entries, list_names, presets, settings
+from genbench.commands.listing import statuses as listed
 from genbench.discovery.plugins import Plugins, PluginStatus
-from genbench.registry.entries import Registry, UnknownNameError
-from genbench.reports.listing import list_entries, list_plugins
+from genbench.registry.entries import Registry
 
 
 class Norm(Enum):
@@ -25,7 +28,7 @@ class Inner:
 
 @dataclass
 class Options:
-    width: int
+    width: int = 5
     norm: Norm = Norm.SPECTRAL
     augment: bool = False
     limit: float | None = None
@@ -37,9 +40,9 @@ class Options:
 @pytest.fixture
 def registry():
     registry = Registry()
-    registry.provider = "toy"
-    registry.model("toy_gan", "nowhere:Toy", Options, summary="a toy", sampler="one_shot")
-    registry.provider = "genbench"
+    toy = registry.registrar("toy")
+    toy.model("toy_gan", "nowhere:Toy", Options, summary="a toy", sampler="one_shot")
+    registry.add(toy)
     registry.component("metrics", "kid", "nowhere:kid", summary="squared [mmd]")
     return registry
 
@@ -51,22 +54,29 @@ def printed(renderable):
 
 
 def test_entries_with_provider_options_and_defaults(registry):
-    text = printed(list_entries(registry))
+    text = printed(entries(registry, "model"))
     assert "model= toy_gan a toy [toy] comes with sampler=one_shot" in text
-    assert "width=? norm=spectral augment=false limit=null path='' widths=[8,16] inner.depth=3" in text
-    assert "kid squared [mmd] [genbench]" in text
-    assert "dataset= nothing is installed" in text
+    assert "width=5 norm=SPECTRAL augment=false limit=null path='' widths=[8,16] inner.depth=3" in text
+    assert "kid squared [mmd] [genbench]" in printed(entries(registry, "metrics"))
+    assert "dataset= nothing is installed" in printed(entries(registry, "dataset"))
 
 
-def test_one_kind(registry):
-    text = printed(list_entries(registry, "metrics"))
-    assert "kid" in text
-    assert "toy_gan" not in text
+def test_unknown_kind_names_the_nearest():
+    with pytest.raises(UserError, match="Did you mean 'metrics'"):
+        list_names(argparse.Namespace(kind="metric"))
 
 
-def test_unknown_kind_names_the_nearest(registry):
-    with pytest.raises(UnknownNameError, match="Did you mean 'metrics'"):
-        list_entries(registry, "metric")
+def test_presets_have_a_line_and_a_provider(registry):
+    text = printed(presets(registry))
+    assert "debug=quick Everything in seconds" in text
+    assert "experiment=replicates Three seeds" in text
+
+
+def test_settings_have_default_type_and_line():
+    text = printed(settings())
+    assert "sampling.num_samples how many images are drawn and scored sampling.num_samples=1500 (int)" in text
+    assert "training.budget" in text
+    assert "place" not in text
 
 
 def test_plugins_and_what_to_do(registry):
@@ -75,7 +85,7 @@ def test_plugins_and_what_to_do(registry):
         PluginStatus("lame", "lame.plugin", "genbench-lame", "0.3", "broken", "ImportError: no [module]"),
         PluginStatus("shut", "shut.plugin", "genbench-shut", "0.4", "blocked", "named in GENBENCH_DISABLE"),
     )
-    text = printed(list_plugins(Plugins(registry, statuses)))
+    text = printed(listed(Plugins(registry, statuses)))
     assert "toy genbench-toy 1.2 loaded model=toy_gan" in text
     assert "lame genbench-lame 0.3 broken ImportError: no [module]" in text
     assert "GENBENCH_DISABLE=lame" in text
@@ -83,9 +93,9 @@ def test_plugins_and_what_to_do(registry):
 
 
 def test_no_plugins(registry):
-    assert "no plugins are installed" in printed(list_plugins(Plugins(registry, ())))
+    assert "no plugins are installed" in printed(listed(Plugins(registry, ())))
 
 
 def test_reports_need_no_torch():
-    code = "import sys, genbench.reports.table, genbench.reports.listing; sys.exit('torch' in sys.modules)"
+    code = "import sys, genbench.reports.table, genbench.commands.listing; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
