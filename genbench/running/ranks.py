@@ -161,8 +161,7 @@ class _Connected:
         except RuntimeError as error:
             if not self._store.check([FAILURE]):
                 self.lost = True
-                words = str(error).partition("\n")[0]
-                raise RankError(f"another process ended without a word, perhaps killed ({words})") from error
+                raise RankError("another process ended without a word; perhaps it was killed") from error
             note = self._store.get(FAILURE).decode()
             if note == INTERRUPTED:
                 raise KeyboardInterrupt from error
