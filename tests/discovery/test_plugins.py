@@ -1,218 +1,206 @@
-"""Finding plugins: loaded, blocked, broken; and the registry's words for what is not there."""
+"""Plugins that are loaded, blocked or broken, whatever they do; none of them takes another down."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from genbench.cli import main
-from genbench.discovery.plugins import load_plugins
-from genbench.registry.entries import NoOptions, Registry, UnknownNameError
-from genbench.running import identity, plugins
+from genbench.discovery.finding import FOLDERS
+from genbench.discovery.plugins import DISABLE, load_plugins
+from genbench.registry.code import code
+from genbench.registry.entries import UnknownNameError
 
 GOOD = """
-from genbench import hookimpl
-from genbench.registry.entries import NoOptions
+from genbench import NoOptions, hookimpl
 
 @hookimpl
 def genbench_register(registry):
-    registry.model("good", "good_plugin:Model", NoOptions, summary="a model", sampler="one_shot")
+    registry.model("good", "good:Model", NoOptions, summary="a model", sampler="one_shot")
 """
 
+BROKEN = {
+    "import": ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+    "syntax": ("def f(:", "SyntaxError: "),
+    "exit": ("raise SystemExit('a script')", "SystemExit: a script"),
+    "misspelt hook": (GOOD.replace("genbench_register", "genbench_regster"), "genbench_regster"),
+    "no hook": ("x = 1", "'bad' implements no genbench_register hook"),
+    "hook not marked": (GOOD.replace("@hookimpl", ""), "'bad' implements no genbench_register hook"),
+    "options": (GOOD.replace("Model\", NoOptions", "Model\", int"), "model 'good' of bad: options must be a dataclass"),
+    "half way": (GOOD + "    raise RuntimeError('half way')\n", "RuntimeError: half way"),
+    "name of the core": (
+        GOOD + "    registry.component('metrics', 'kid', 'bad:K', summary='s')\n",
+        "metrics 'kid' of bad: genbench itself brings one of that name",
+    ),
+    "value as component": (
+        GOOD + "    registry.component('sampler', 'mine', 'bad:S', summary='s')\n",
+        "sampler 'mine' of bad: it is no component",
+    ),
+    "old interface": (
+        "from genbench.samplers.one_shot import OneShot\n" + GOOD,
+        "bad.py, line 1: genbench.samplers.one_shot was replaced: it is genbench.drawing.one_shot now",
+    ),
+}  # fmt: skip
 
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., plugins.Plugins]]:
-    """Pretend that modules with these sources are installed plugins, and load them."""
-    monkeypatch.syspath_prepend(str(tmp_path))
 
-    def install(**sources: str) -> plugins.Plugins:
-        for name, source in sources.items():
-            (tmp_path / f"{name}.py").write_text(source)
-            sys.modules.pop(name, None)
-        points = [EntryPoint(name, name, plugins.GROUP) for name in sources]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-        load_plugins.cache_clear()
-        return load_plugins()
-
-    yield install
-    load_plugins.cache_clear()
+def test_a_good_plugin_is_loaded_and_its_provider_remembered(site: Any) -> None:
+    site.install("good", GOOD, name="nice", distribution="genbench-good")
+    plugins = site.load()
+    status = site.status("nice")
+    assert (status.status, status.distribution, status.version) == ("loaded", "genbench-good", "1.0")
+    assert plugins.registry.get("model", "good").provider == "nice"
+    assert plugins.version("nice") == "1.0"
+    assert plugins.version("genbench")
 
 
-def test_a_good_plugin_is_loaded_and_its_provider_remembered(install: Callable[..., plugins.Plugins]) -> None:
-    found = install(good_plugin=GOOD)
-    assert [status.status for status in found.statuses] == ["loaded"]
-    assert found.registry.get("model", "good").provider == "good_plugin"
+@pytest.mark.parametrize("way", ["installed", "loose"])
+@pytest.mark.parametrize("defect", BROKEN)
+def test_a_broken_plugin_is_listed_with_its_error_and_leaves_nothing_behind(site: Any, defect: str, way: str) -> None:
+    content, error = BROKEN[defect]
+    if way == "installed":
+        site.install("bad", content)
+    else:
+        site.put("bad.py", content)
+    site.install("good", GOOD)
+    plugins = site.load()
+    words = {status.name: (status.status, status.error) for status in plugins.statuses}
+    assert words["bad"][0] == "broken"
+    assert error in words["bad"][1].replace(str(site.loose / "bad.py"), "bad")
+    assert "\n" not in words["bad"][1]
+    assert words["good"] == ("loaded", "")
+    assert plugins.registry.get("model", "good").provider == "good"
+
+
+def test_a_hook_without_arguments_is_called_too(site: Any) -> None:
+    site.install("quiet", "from genbench import hookimpl\n@hookimpl\ndef genbench_register(): print('called')\n")
+    assert site.status("quiet").status == "loaded"
+
+
+def test_a_plugin_can_be_blocked_and_is_then_not_imported(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DISABLE, "other, good,bad")
+    site.install("good", GOOD)
+    site.put("bad.py", "raise KeyboardInterrupt('imported although blocked')")
+    plugins = site.load()
+    words = {status.name: status.status for status in plugins.statuses}
+    assert (words["good"], words["bad"]) == ("blocked", "blocked")
+    assert "good" not in plugins.registry.names("model")
+
+
+def test_a_name_that_two_plugins_claim_is_told_to_both(site: Any) -> None:
+    extra = "    registry.model('{0}', '{0}:Model', NoOptions, summary='a model', sampler='one_shot')\n"
+    site.install("one", GOOD + extra.format("of_one"))
+    site.put("two.py", GOOD + extra.format("of_two"))
+    plugins = site.load()
+    statuses = {status.name: status for status in plugins.statuses}
+    line = (
+        "model 'good' is registered by one and by two, so none of them has it: block all but one with GENBENCH_DISABLE"
+    )
+    assert statuses["one"].refused == statuses["two"].refused == (line,)
+    assert statuses["gan"].refused == ()
+    assert {"of_one", "of_two"} <= set(plugins.registry.names("model"))
+    with pytest.raises(UnknownNameError, match="is registered by one and by two"):
+        plugins.registry.get("model", "good")
+
+
+def test_a_name_is_free_again_where_the_other_plugin_is_broken(site: Any) -> None:
+    site.install("broken", GOOD + "    raise RuntimeError('half way')\n")
+    site.install("good", GOOD)
+    assert site.load().registry.get("model", "good").provider == "good"
+
+
+# ---------------------------------------------------------------------------------------------------------- installed
+
+
+def test_two_distributions_with_one_plugin_name_are_both_refused(site: Any) -> None:
+    site.install("one", GOOD, name="same", distribution="dist-a")
+    site.install("two", GOOD, name="same", distribution="dist-b")
+    statuses = [status for status in site.load().statuses if status.name == "same"]
+    assert [status.distribution for status in statuses] == ["dist-a", "dist-b"]
+    for status in statuses:
+        assert status.status == "broken"
+        assert status.error == "distributions dist-a and dist-b both bring a plugin 'same': uninstall all but one"
+
+
+def test_a_plugin_cannot_be_called_as_the_core_is(site: Any) -> None:
+    site.install("good", GOOD, name="genbench", distribution="impostor")
+    status = site.status("genbench")
+    assert status.status == "broken"
+    assert status.error == "'genbench' is the core itself: rename the entry point of distribution impostor"
+
+
+# -------------------------------------------------------------------------------------------------------------- loose
+
+
+def test_loose_files_and_packages_are_plugins(site: Any) -> None:
+    site.put("plain.py", GOOD)
+    site.put("package/__init__.py", GOOD.replace('"good"', '"packaged"'))
+    site.put("_part.py", "1 / 0")
+    site.put("notes.txt", "no plugin")
+    plugins = site.load()
+    words = {status.name: status.status for status in plugins.statuses if status.version == "loose"}
+    assert words == {"package": "loaded", "plain": "loaded"}
+    assert plugins.registry.get("model", "packaged").provider == "package"
+    assert plugins.version("plain") == "loose"
 
 
 @pytest.mark.parametrize(
-    ("source", "error"),
+    ("name", "error"),
     [
-        ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
-        (GOOD.replace("genbench_register", "genbench_regster"), "genbench_regster"),
-        (GOOD.replace("@hookimpl", ""), "implements no genbench_register hook"),
-        (GOOD.replace("NoOptions,", "int,"), "options must be a dataclass"),
-        (GOOD + "    raise RuntimeError('half way')\n", "RuntimeError: half way"),
-        (GOOD + "    registry.value('sampler', 'heun', NoOptions, summary='')\n", "registered by both genbench and"),
+        ("good", "another plugin is called 'good'; rename good.py"),
+        ("random", "Python already has a module 'random'"),
+        ("genbench", "Python already has a module 'genbench'"),
     ],
 )
-def test_a_broken_plugin_is_listed_with_its_error_and_leaves_nothing_behind(
-    install: Callable[..., plugins.Plugins], source: str, error: str
-) -> None:
-    found = install(bad_plugin=source, good_plugin=GOOD)
-    bad, good = found.statuses
-    assert (bad.status, good.status) == ("broken", "loaded")
-    assert error in bad.error
-    assert found.registry.names("model") == ["good"]
+def test_a_loose_plugin_that_hides_another_module_is_refused(site: Any, name: str, error: str) -> None:
+    site.install("good", GOOD)
+    site.put(f"{name}.py", GOOD.replace('"good"', '"other"'))
+    (status,) = [status for status in site.load().statuses if status.version == "loose"]
+    assert status.status == "broken"
+    assert error in status.error
 
 
-def test_a_plugin_can_be_blocked(install: Callable[..., plugins.Plugins], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GENBENCH_DISABLE", "other, good_plugin")
-    found = install(good_plugin=GOOD)
-    assert found.statuses[0].status == "blocked"
-    assert found.registry.names("model") == []
+def test_one_name_in_two_folders_is_taken_by_the_first(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.put("mine.py", GOOD)
+    site.put("more/mine.py", GOOD)
+    monkeypatch.setenv(FOLDERS, os.pathsep.join([str(site.loose), str(site.loose / "more")]))
+    statuses = [status for status in site.load().statuses if status.name == "mine"]
+    assert [status.status for status in statuses] == ["loaded", "broken"]
 
 
-def test_unknown_names_are_answered_with_the_nearest() -> None:
-    registry = load_plugins().registry
-    with pytest.raises(UnknownNameError, match=r"unknown sampler 'hoin'. Did you mean 'heun'\? Valid: ancestral, ddim"):
-        registry.get("sampler", "hoin")
-    with pytest.raises(UnknownNameError, match=r"unknown kind 'modle'. Did you mean 'model'\?"):
-        registry.names("modle")
+def test_a_missing_folder_is_listed(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDERS, os.pathsep.join([str(site.loose), "nowhere"]))
+    status = site.status("nowhere")
+    assert (status.status, "no such folder" in status.error) == ("broken", True)
 
 
-def test_models_name_only_groups_that_exist() -> None:
-    with pytest.raises(ValueError, match="uses names \\['solver'\\]"):
-        Registry().model("m", "a:b", NoOptions, summary="", sampler="heun", uses=("solver",))
-
-
-def test_every_built_in_component_can_be_loaded() -> None:
-    for entry in load_plugins().registry:
-        if entry.provider == "genbench":
-            assert callable(entry.load()), entry
-
-
-# ---------------------------------------------------------------------------------------------------- loose plugins
-
-
-def loose_source(name: str) -> str:
-    return GOOD.replace('"good", "good_plugin:Model"', f'"{name}", "loose_{name}:Model"')
-
-
-@pytest.fixture
-def loose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., plugins.Plugins]]:
-    """Write these files into a folder of loose plugins, and load them beside an installed one called "gan"."""
-    folder = tmp_path / "loose"
-    before = set(sys.modules)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv(plugins.FOLDERS, str(folder))
-    (tmp_path / "installed_gan.py").write_text(GOOD)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    points = [EntryPoint("gan", "installed_gan", plugins.GROUP)]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-
-    def loose(**sources: str) -> plugins.Plugins:
-        for name, source in sources.items():
-            path = folder / f"{name.replace('__in__', '/')}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(source)
-        load_plugins.cache_clear()
-        return load_plugins()
-
-    yield loose
-    load_plugins.cache_clear()
-    for name in set(sys.modules) - before:
-        if name.startswith(("loose_", "installed_gan")):
-            del sys.modules[name]
-
-
-def test_loose_files_and_packages_are_plugins(loose: Callable[..., plugins.Plugins]) -> None:
-    found = loose(loose_file=loose_source("file"), loose_package__in____init__=loose_source("package"), _part="1 / 0")
-    assert [(status.name, status.status) for status in found.statuses] == [
-        ("gan", "loaded"),
-        ("loose_file", "loaded"),
-        ("loose_package", "loaded"),
-    ]
-    assert found.registry.get("model", "package").provider == "loose_package"
-    assert found.version("loose_file") == "loose"
-
-
-@pytest.mark.parametrize(
-    ("name", "source", "error"),
-    [
-        ("loose_a", "import nothing_of_this_name", "No module named 'nothing_of_this_name'"),
-        ("loose_a", "x = 1", "implements no genbench_register hook"),
-        ("loose_a", "raise SystemExit('a script')", "SystemExit: a script"),
-        ("loose_a", GOOD, "model 'good' is registered by both gan and loose_a"),
-        ("gan", loose_source("other"), "another plugin is called 'gan'; rename gan.py"),
-        ("random", loose_source("other"), "Python already has a module 'random'"),
-    ],
-)
-def test_a_broken_loose_plugin_is_listed_and_the_others_are_loaded(
-    loose: Callable[..., plugins.Plugins], name: str, source: str, error: str
-) -> None:
-    found = loose(**{name: source, "loose_good": loose_source("fine")})
-    bad = next(status for status in found.statuses if status.status == "broken")
-    assert bad.name == name
-    assert error in bad.error
-    assert found.registry.names("model") == ["fine", "good"]
-
-
-def test_a_loose_plugin_can_be_blocked(loose: Callable[..., plugins.Plugins], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GENBENCH_DISABLE", "loose_bad")
-    found = loose(loose_bad="raise KeyboardInterrupt('imported although blocked')")
-    assert [status.status for status in found.statuses] == ["loaded", "blocked"]
-
-
-def test_a_missing_folder_is_listed(monkeypatch: pytest.MonkeyPatch, loose: Callable[..., plugins.Plugins]) -> None:
-    monkeypatch.setenv(plugins.FOLDERS, os.pathsep.join([os.environ[plugins.FOLDERS], "nowhere"]))
-    assert "no such folder" in loose(loose_good=loose_source("fine")).statuses[-1].error
-
-
-@pytest.mark.parametrize("place", ["before", "after"])
-def test_plugins_dir_is_an_option_of_every_command(
-    loose: Callable[..., plugins.Plugins],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    place: str,
-) -> None:
-    loose(loose_good=loose_source("fine"))
-    folder = os.environ[plugins.FOLDERS]
-    monkeypatch.setenv(plugins.FOLDERS, "")
-    load_plugins.cache_clear()
-    option = ["--plugins-dir", folder]
-    with pytest.raises(SystemExit) as done:
-        main([*option, "list", "model"] if place == "before" else ["list", "model", *option])
-    assert done.value.code == 0
-    assert "[loose_good]" in capsys.readouterr().out
-    assert os.environ[plugins.FOLDERS] == str(Path(folder).resolve()), "jobs in other processes would not find it"
-
-
-def test_plugins_dir_that_does_not_exist_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as done:
-        main(["run", "--plugins-dir=nowhere", "model=gan"])
-    assert done.value.code == 2
-    assert "there is no folder nowhere" in capsys.readouterr().err
-
-
-def test_an_edited_loose_plugin_is_another_model(loose: Callable[..., plugins.Plugins]) -> None:
-    def source_of(source: str) -> str:
-        entry = loose(loose_edited=source).registry.get("model", "edited")
-        identity.source_digest.cache_clear()
-        return identity.source_digest(entry.module)
-
-    first = source_of(loose_source("edited"))
-    assert first == source_of(loose_source("edited") + "\n# a comment\n")
-    assert first != source_of(loose_source("edited") + "\nWIDTH = 3\n")
-
-
-def test_other_processes_inherit_loose_plugins(loose: Callable[..., plugins.Plugins]) -> None:
-    loose(loose_good=loose_source("fine"))
-    code = "from genbench.discovery.plugins import load_plugins; print(load_plugins().registry.get('model', 'fine').provider)"
+def test_other_processes_inherit_loose_plugins(site: Any) -> None:
+    site.put("mine.py", GOOD)
+    code = "from genbench.discovery.plugins import load_plugins as l; print(l().registry.get('model', 'good').provider)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "loose_good", done.stderr
+    assert done.stdout.strip() == "mine", done.stderr
+
+
+def test_an_edited_loose_plugin_is_other_code(site: Any) -> None:
+    def digest(content: str) -> str:
+        site.put("mine.py", f"{GOOD}\nclass Model:\n    width = {content}\n")
+        site.load()
+        return code("mine:Model").digest
+
+    first = digest("3")
+    assert digest("3  # a comment") == first
+    assert digest("4") != first
+
+
+# --------------------------------------------------------------------------------------------------------------- cost
+
+
+def test_plugins_are_loaded_once_a_process_and_without_torch() -> None:
+    assert load_plugins() is load_plugins()
+    code = (
+        "import sys; from genbench.discovery.plugins import load_plugins; load_plugins(); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "False", done.stderr
