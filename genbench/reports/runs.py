@@ -14,8 +14,8 @@ from rich.text import Text
 from genbench.interfaces.measurement import EXACT, MARKS, Measurement
 from genbench.reports.cells import number, scaled, significant
 from genbench.reports.columns import ARROWS, describe, measure_infos, measure_of, shown_scores
-from genbench.store.inventory import StoredRun, artifact_sizes, artifacts, size
-from genbench.store.records import AT_HELD_OUT, GENERATED, HELD_OUT, NOISE, ImagesRecord, RunRecord, Status
+from genbench.store.inventory import StoredRun, artifacts, size
+from genbench.store.records import AT_HELD_OUT, GENERATED, HELD_OUT, NOISE, ImagesRecord, RecordError, RunRecord, Status
 
 STYLES = {Status.DONE.value: "green", Status.INCOMPATIBLE.value: "yellow", "older": "yellow"}
 GAP = 2
@@ -33,20 +33,21 @@ MANY = 4
 """Artifacts of one kind that a page names; more are counted."""
 
 
-def runs_table(results: Path, runs: Sequence[StoredRun], width: int) -> RenderableType:
+def runs_table(runs: Sequence[StoredRun], sizes: Mapping[tuple[str, str], int], width: int) -> RenderableType:
     """A line a run; where that is too wide for `width` columns, some numbers are left out, never part of an id.
 
-    Sizes are those of the run's folder and of the artifacts it refers to, shared ones included.
+    `sizes` are those of artifacts, by kind and id. A run's is that of its folder and of the artifacts it refers to,
+    shared ones included.
     """
-    records = [run.record for run in runs if run.record]
+    records = [run.outline for run in runs if run.outline]
     keys = shown_scores(records)[0][:KEY_SCORES]
-    infos, sizes = measure_infos(records), artifact_sizes(results)
+    infos = measure_infos(records)
     headings = {key: describe(key, infos.get(measure_of(key))) for key in keys}
     columns = {
         "run": [run.run_id for run in runs],
         "status": [_status(run) for run in runs],
-        **{headings[key]: [_score(run.record, key) for run in runs] for key in keys},
-        "images/s": [_speed(run.record) for run in runs],
+        **{headings[key]: [_score(run.outline, key) for run in runs] for key in keys},
+        "images/s": [_speed(run.outline) for run in runs],
         "begun (UTC)": [run.utc[:16].replace("T", " ") for run in runs],
         "size": [bytes_text(_total_size(run, sizes)) for run in runs],
     }
@@ -54,25 +55,31 @@ def runs_table(results: Path, runs: Sequence[StoredRun], width: int) -> Renderab
     for heading in ("begun (UTC)", *reversed(headings.values()), "images/s"):
         if sum(widths.values()) + GAP * len(widths) > width:
             del widths[heading]
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
-    for heading in widths:
-        left = heading in ("run", "status", "begun (UTC)")
-        style = "bold" if heading == "run" else ""
-        table.add_column(heading, no_wrap=True, justify="left" if left else "right", style=style)
+    # Lines of our own: rich's tables take seconds where there are thousands of rows.
+    table = Text(no_wrap=True, overflow="ignore")
+    table.append("".join(_padded(heading, heading, widths) for heading in widths) + "\n", "bold")
+    table.append("─" * (sum(widths.values()) + GAP * len(widths)))
     for i, run in enumerate(runs):
-        cells = {heading: columns[heading][i] for heading in widths}
-        styles = {"status": STYLES.get(run.status, "red")}
-        table.add_row(*(Text(text, styles.get(heading, "")) for heading, text in cells.items()))
+        table.append("\n")
+        styles = {"run": "bold", "status": STYLES.get(run.status, "red")}
+        for heading in widths:
+            table.append(_padded(heading, columns[heading][i], widths), styles.get(heading))
     return table
+
+
+def _padded(heading: str, text: str, widths: Mapping[str, int]) -> str:
+    """A cell with the gap that follows it: words to the left, numbers to the right."""
+    left = heading in ("run", "status", "begun (UTC)")
+    return (text.ljust if left else text.rjust)(widths[heading]) + " " * GAP
 
 
 def run_page(results: Path, run: StoredRun) -> RenderableType:
     """Everything a person asks about one run, and where its files are."""
-    record = run.record
     parts: list[RenderableType] = [Text(run.run_id, style="bold"), Text()]
-    if record is None:
-        reason = run.problem or "no record: it is at work, or was killed; the same command goes on with it"
-        return Group(*parts, facts({"status": run.status, "reason": reason}), *_files(results, run))
+    try:
+        record = run.read()
+    except RecordError as error:
+        return Group(*parts, facts({"status": run.status, "reason": str(error)}), *_files(results, run.folder, None))
     parts.append(facts(_about(record)))
     if record.rows:
         parts += [Text("\nscores", style="bold"), _scores(record)]
@@ -80,7 +87,7 @@ def run_page(results: Path, run: StoredRun) -> RenderableType:
         parts += [Text("\nmissing", style="bold"), facts(missing)]
     if record.costs:
         parts += [Text("\ncost", style="bold"), facts(_costs(record))]
-    return Group(*parts, *_files(results, run))
+    return Group(*parts, *_files(results, run.folder, record))
 
 
 def facts(lines: Mapping[str, str] | Iterable[tuple[str, str]]) -> Table:
@@ -101,12 +108,12 @@ def bytes_text(count: int) -> str:
 
 
 def _total_size(run: StoredRun, sizes: Mapping[tuple[str, str], int]) -> int:
-    joined = run.record.artifacts if run.record else ()
+    joined = run.outline.artifacts if run.outline else ()
     return size(run.folder) + sum(sizes.get((artifact.kind, artifact.id), 0) for artifact in joined)
 
 
 def _status(run: StoredRun) -> str:
-    return run.status + (" †" if run.record and run.record.quick else "")
+    return run.status + (" †" if run.outline and run.outline.quick else "")
 
 
 def _speed(record: RunRecord | None) -> str:
@@ -210,14 +217,14 @@ def _costs(record: RunRecord) -> dict[str, str]:
     return lines
 
 
-def _files(results: Path, run: StoredRun) -> Iterable[RenderableType]:
+def _files(results: Path, folder: Path, record: RunRecord | None) -> Iterable[RenderableType]:
     """The run's own files, and its artifacts: by name, or counted where a kind has many."""
-    joined = artifacts(results, run.record) if run.record else {}
+    joined = artifacts(results, record) if record else {}
     kinds = Counter(key.partition("/")[0] for key in joined)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")
-    for path in sorted(run.folder.iterdir()):
+    for path in sorted(folder.iterdir()):
         table.add_row(bytes_text(size(path)), Text(str(path)))
     for key, paths in joined.items():
         if kinds[key.partition("/")[0]] <= MANY:
