@@ -84,10 +84,13 @@ def facts(record: RunRecord, sweep_id: str, axes: Mapping[str, str]) -> dict[str
 
 def curves(record: RunRecord, results: Path) -> list[dict[str, Any]]:
     """The training curves, rows of stage, step and scalars; empty for a run without stages in the store."""
-    store = Store(results)
-    stages = record.model.stages if record.model else ()
-    paths = [store.path("stages", stage.id) / "training.json" for stage in stages]
-    return [row for path in paths if path.exists() for row in json.loads(path.read_text(encoding="utf-8"))["curves"]]
+    rows: list[dict[str, Any]] = []
+    for stage in record.model.stages if record.model else ():
+        path = Store(results).path("stages", stage.id) / "training.json"
+        if path.exists():
+            points = json.loads(path.read_text(encoding="utf-8"))["curves"]
+            rows += [{"stage": stage.name, **point} for point in points]
+    return rows
 
 
 def table(sweep: Sweep, records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:

@@ -34,11 +34,8 @@ from genbench.store.sweeps import Job, Sweep, plan_sweep, read_sweep, update_job
 SWEEP_ID = "20260102-030405-abcd"
 COMMAND = "genbench run -m model=good,bad,worse"
 CURVES = {
-    "autoencoder": [
-        {"stage": "autoencoder", "step": 10, "reconstruction": 0.5},
-        {"stage": "autoencoder", "step": 20, "reconstruction": 0.25},
-    ],
-    "denoiser": [{"stage": "denoiser", "step": 5, "loss": 1.0}, {"stage": "denoiser", "step": 10, "loss": 0.75}],
+    "autoencoder": [{"step": 10, "reconstruction": 0.5}, {"step": 20, "reconstruction": 0.25}],
+    "denoiser": [{"step": 5, "loss": 1.0}, {"step": 10, "loss": 0.75}],
 }
 MEASURES = (
     MeasureInfo(name="kid", heading="KID", kind="both", direction="lower"),

@@ -109,7 +109,7 @@ def test_a_sweep_survives_its_tracker_and_is_tracked_when_asked_again(
     assert done.value.code == 0
     assert told.count("tracking=wandb failed: NotADirectoryError") == 2, "once for the run, once for the sweep"
     (path,) = (tmp_path / "results").glob("*/result.json")
-    assert read_record(path).status is Status.DONE
+    assert read_record(path).status == Status.DONE
 
     with pytest.raises(SystemExit) as done:
         main([*words, "tracking=wandb"])
