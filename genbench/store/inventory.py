@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from genbench.store.files import WRITING
 from genbench.store.locks import is_held, lock_path
-from genbench.store.records import OlderRecordError, RecordError, RunRecord, Status, read_record
+from genbench.store.records import OlderRecordError, RecordError, RunRecord, Status, read_outline, read_record
 from genbench.store.sweeps import forget_run
 
 STALE = 24 * 3600.0
@@ -37,10 +37,12 @@ OLDER_RUNS = "only records of an older genbench refer to it"
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run's folder. Without a record it is at work or was killed, or its file cannot be read: `problem` says why."""
+    """A run's folder, and the outline of its record (`read_outline`). Without one it is at work or was killed, or its
+    file cannot be read: `problem` says why.
+    """
 
     folder: Path
-    record: RunRecord | None
+    outline: RunRecord | None
     problem: str = ""
     older: bool = False
 
@@ -52,16 +54,23 @@ class StoredRun:
     @property
     def status(self) -> str:
         """One of STATES, or another that a newer genbench knows."""
-        if self.record is not None:
-            return self.record.status
+        if self.outline is not None:
+            return self.outline.status
         return OLDER if self.older else UNREADABLE if self.problem else UNFINISHED
 
     @property
     def utc(self) -> str:
         """When it was begun, as far as that is known, as 2026-01-31T12:00:00Z."""
-        if self.record is not None:
-            return self.record.provenance.utc
+        if self.outline is not None:
+            return self.outline.provenance.utc
         return f"{datetime.fromtimestamp(self.folder.stat().st_mtime, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def read(self) -> RunRecord:
+        """The whole record. Raises RecordError, which says in a line why there is none."""
+        if self.outline is None:
+            reason = self.problem or "no record: it is at work, or was killed; the same command goes on with it"
+            raise RecordError(reason)
+        return read_record(self.folder / "result.json")
 
     def text(self) -> str:
         """What stands in the file of its record; "" where there is none."""
@@ -89,7 +98,7 @@ def stored_runs(results: Path) -> list[StoredRun]:
 def _stored(folder: Path) -> StoredRun:
     path = folder / "result.json"
     try:
-        return StoredRun(folder, read_record(path) if path.exists() else None)
+        return StoredRun(folder, read_outline(path) if path.exists() else None)
     except RecordError as error:
         return StoredRun(folder, None, str(error), older=isinstance(error, OlderRecordError))
 
@@ -101,21 +110,35 @@ def artifacts(results: Path, record: RunRecord) -> dict[str, list[Path]]:
 
 def size(path: Path) -> int:
     """Bytes in a file, or in all files below a folder; 0 for what is not there."""
+    return _size(str(path))
+
+
+def _size(path: str) -> int:
     try:
         with os.scandir(path) as entries:
-            return sum(size(Path(entry)) if entry.is_dir(follow_symlinks=False) else _bytes(entry) for entry in entries)
+            return sum(_entry_size(entry) for entry in entries)
     except NotADirectoryError:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
     except FileNotFoundError:  # renamed or deleted by a run that is at work
         return 0
 
 
+def _entry_size(entry: os.DirEntry[str]) -> int:
+    try:
+        return _size(entry.path) if entry.is_dir(follow_symlinks=False) else entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return 0
+
+
 def artifact_sizes(results: Path) -> dict[tuple[str, str], int]:
-    """Bytes of every artifact, by kind and id."""
+    """Bytes of every artifact by kind and id, unfinished ones included: each file is looked at once."""
     sizes: dict[tuple[str, str], int] = {}
-    for path in _made(results):
-        key = path.parent.name, _id(path)
-        sizes[key] = sizes.get(key, 0) + size(path)
+    for folder in (results / "artifacts").glob("*/"):
+        if folder.name != "locks":
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    key = folder.name, entry.name.partition(".")[0]
+                    sizes[key] = sizes.get(key, 0) + _entry_size(entry)
     return sizes
 
 
@@ -163,7 +186,7 @@ class Needed:
     @classmethod
     def by(cls, runs: Sequence[StoredRun]) -> Needed:
         """What these runs refer to."""
-        records = [run.record for run in runs if run.record]
+        records = [run.outline for run in runs if run.outline]
         return cls(
             artifacts=frozenset((each.kind, each.id) for record in records for each in record.artifacts),
             ids=_ids(run for run in runs if run.status == UNREADABLE),
@@ -228,13 +251,6 @@ def _id(path: Path) -> str:
 
 def _lock(results: Path, path: Path) -> Path:
     return lock_path(results, path.parent.name, _id(path))
-
-
-def _bytes(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat(follow_symlinks=False).st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _stale(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -241,12 +241,34 @@ class RunRecord:
 
 def read_record(path: Path) -> RunRecord:
     """The record in a file. RecordError names the file and the field; OlderRecordError is one of an earlier schema."""
+    return _read(path, lambda content: content)
+
+
+def read_outline(path: Path) -> RunRecord:
+    """The record without its config, what it quotes of artifacts, and other rows than that of the generated images: a
+    list of thousands has no use for them.
+    """
+    return _read(path, _outline)
+
+
+def _read(path: Path, part: Callable[[dict[str, Any]], dict[str, Any]]) -> RunRecord:
     try:
-        return RunRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return RunRecord.from_json(part(content) if isinstance(content, dict) else content)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"not JSON: {error}", str(path)) from None
     except RecordError as error:
         raise type(error)(str(error), str(path)) from None
+
+
+def _outline(content: dict[str, Any]) -> dict[str, Any]:
+    rows, artifacts = content.get("rows"), content.get("artifacts")
+    if isinstance(rows, dict):
+        content["rows"] = {name: row for name, row in rows.items() if name == GENERATED}
+    for artifact in artifacts if isinstance(artifacts, list) else ():
+        if isinstance(artifact, dict):
+            artifact.pop("made", None)
+    return {**content, "config": {}}
 
 
 def write_record(path: Path, record: RunRecord) -> None:

@@ -97,6 +97,7 @@ def _names(cls: type) -> tuple[str, ...]:
 def _dataclass(cls: Any) -> Decoder:
     hints = get_type_hints(cls)
     decoders = {item.name: decoder(hints[item.name]) for item in fields(cls)}
+    nullable = {name for name, hint in hints.items() if NoneType in get_args(hint)}  # most values are null: no call
     required = [item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING]
 
     def decode_dataclass(found: Any) -> Any:
@@ -105,7 +106,7 @@ def _dataclass(cls: Any) -> Decoder:
         values, name = {}, ""
         try:
             for name, value in found.items():
-                values[name] = decoders[name](value)
+                values[name] = None if value is None and name in nullable else decoders[name](value)
         except KeyError:
             raise RecordError(f"unknown field; expected {', '.join(decoders)}", str(name)) from None
         except RecordError as error:

@@ -90,7 +90,7 @@ def said(capsys, *arguments):
         (("runs", "--why", "gan-1", "gan-2", "vae"), "--why compares one run with now, or two with each other, not 3"),
         (("runs", "--why", "gan-1", "gna-2"), "no run 'gna-2' in 'results'; did you mean 'gan-2'?"),
         (("runs", "--why", "gan-1", "old"), "old is older: "),
-        (("runs", "--why", "gan-1", "at-work"), "at-work is unfinished: it has no record"),
+        (("runs", "--why", "gan-1", "at-work"), "at-work is unfinished: no record: it is at work, or was"),
     ],
 )
 def test_mistakes_are_answered_in_a_line(results, capsys, monkeypatch, arguments, expected):
@@ -120,6 +120,15 @@ def test_filters(results, capsys):
     assert "no runs in none/" in said(capsys, "runs", "--results", "none")[1]
     write_record(results / "new-4" / "result.json", replace(record("new-4"), status="postponed"))
     assert ids("--status", "postponed") == ["new-4"]
+
+
+def test_what_the_folder_holds_by_kind(results, capsys):
+    for kind, count in (("stages", 2500), ("scores", 500), ("locks", 70)):
+        (results / "artifacts" / kind).mkdir(parents=True)
+        (results / "artifacts" / kind / "a.bin").write_bytes(bytes(count))
+    out = said(capsys, "runs")[1].splitlines()[-1]
+    assert out.startswith("3 runs; results/ holds ")
+    assert out.endswith(" kB (scores 500 B, stages 2.50 kB)")
 
 
 def test_show_by_the_start_of_the_id(results, capsys):

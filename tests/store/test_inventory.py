@@ -162,7 +162,7 @@ def test_older_records_keep_nothing_and_stop_nobody(results: Path) -> None:
     (results / "old").mkdir()
     (results / "old" / "result.json").write_text(json.dumps(old))
     run = next(run for run in stored_runs(results) if run.run_id == "old")
-    assert (run.status, run.record) == ("older", None)
+    assert (run.status, run.outline) == ("older", None)
     assert "written by an older genbench" in run.problem
     assert undecided([run]) == []
     why = {each.path.name: each.why for each in find_waste(results)}
@@ -256,8 +256,7 @@ def test_deleting_a_run_takes_its_job_out_of_every_sweep(results: Path) -> None:
 
 
 def test_where_the_artifacts_of_a_run_lie(results: Path) -> None:
-    record = next(run.record for run in stored_runs(results) if run.run_id == "one")
-    assert record is not None
+    record = next(run.read() for run in stored_runs(results) if run.run_id == "one")
     folder = results / "artifacts"
     paths = artifacts(results, record)
     assert paths["stages/1"] == [folder / "stages" / STAGE]

@@ -24,6 +24,7 @@ from genbench.store.records import (
     RecordError,
     RunRecord,
     Status,
+    read_outline,
     read_record,
     write_record,
 )
@@ -110,6 +111,17 @@ def test_whole_numbers_are_read_where_numbers_are_meant(make_record: Make) -> No
     value = RunRecord.from_json(content).costs["nfe"].value
     assert value == 7.0
     assert isinstance(value, float)
+
+
+def test_an_outline_leaves_out_what_a_long_list_does_not_show(tmp_path: Path, make_record: Make) -> None:
+    path, record = tmp_path / "result.json", make_record()
+    write_record(path, record)
+    artifacts = tuple(replace(artifact, made=None) for artifact in record.artifacts)
+    rows = {"generated": record.rows["generated"]}
+    assert read_outline(path) == replace(record, config={}, rows=rows, artifacts=artifacts)
+    path.write_text('{"schema_version": 2, "rows": [], "artifacts": [3]}')
+    with pytest.raises(RecordError, match=r"result\.json: rows: found \[\], expected an object"):
+        read_outline(path)
 
 
 # ------------------------------------------------------------------------------------------------------ what is refused
