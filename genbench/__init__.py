@@ -23,20 +23,12 @@ if TYPE_CHECKING:  # the same names again, for type checkers and editors; tests/
     from genbench.interfaces.data import Dataset as Dataset
     from genbench.interfaces.data import DataSpec as DataSpec
     from genbench.interfaces.data import ImageSet as ImageSet
-    from genbench.interfaces.drawing import DiffusionSampler as DiffusionSampler
     from genbench.interfaces.drawing import DrawSpec as DrawSpec
     from genbench.interfaces.drawing import Generator as Generator
-    from genbench.interfaces.drawing import Grid as Grid
-    from genbench.interfaces.drawing import Guidance as Guidance
     from genbench.interfaces.drawing import HasLikelihood as HasLikelihood
-    from genbench.interfaces.drawing import Level as Level
     from genbench.interfaces.drawing import LogProb as LogProb
-    from genbench.interfaces.drawing import OneShotSampler as OneShotSampler
-    from genbench.interfaces.drawing import RasterSampler as RasterSampler
     from genbench.interfaces.drawing import Runner as Runner
-    from genbench.interfaces.drawing import Sampler as Sampler
     from genbench.interfaces.drawing import SampleRequest as SampleRequest
-    from genbench.interfaces.drawing import Schedule as Schedule
     from genbench.interfaces.measurement import MARKS as MARKS
     from genbench.interfaces.measurement import MeasureInfo as MeasureInfo
     from genbench.interfaces.measurement import Measurement as Measurement
@@ -45,6 +37,14 @@ if TYPE_CHECKING:  # the same names again, for type checkers and editors; tests/
     from genbench.interfaces.measuring import Metric as Metric
     from genbench.interfaces.measuring import Score as Score
     from genbench.interfaces.measuring import UndeclaredReadError as UndeclaredReadError
+    from genbench.interfaces.sampling import DiffusionSampler as DiffusionSampler
+    from genbench.interfaces.sampling import Grid as Grid
+    from genbench.interfaces.sampling import Guidance as Guidance
+    from genbench.interfaces.sampling import Level as Level
+    from genbench.interfaces.sampling import OneShotSampler as OneShotSampler
+    from genbench.interfaces.sampling import RasterSampler as RasterSampler
+    from genbench.interfaces.sampling import Sampler as Sampler
+    from genbench.interfaces.sampling import Schedule as Schedule
     from genbench.interfaces.tasks import Examples as Examples
     from genbench.interfaces.tasks import Task as Task
     from genbench.interfaces.training import Batch as Batch
@@ -57,9 +57,9 @@ if TYPE_CHECKING:  # the same names again, for type checkers and editors; tests/
     from genbench.interfaces.training import Update as Update
     from genbench.registry.code import files_digest as files_digest
     from genbench.registry.entries import NoOptions as NoOptions
-    from genbench.registry.entries import Registrar as Registrar
-    from genbench.registry.entries import Registry as Registry
     from genbench.registry.hooks import hookimpl as hookimpl
+    from genbench.registry.registrar import Registrar as Registrar
+    from genbench.registry.registrar import Registry as Registry
     from genbench.reports.loaded import LoadedSweep as LoadedSweep
     from genbench.reports.loaded import load as load
     from genbench.store.records import RunRecord as RunRecord
@@ -73,14 +73,16 @@ _PUBLIC = {
     "genbench.images": "ArrayImages to_bytes to_unit_range",
     "genbench.interfaces.budget": "Budget",
     "genbench.interfaces.data": "Column ConditionKind ConditionSpec DataSpec Dataset ImageSet",
-    "genbench.interfaces.drawing": "DiffusionSampler DrawSpec Generator Grid Guidance HasLikelihood Level"
-    " LogProb OneShotSampler RasterSampler Runner SampleRequest Sampler Schedule",
+    "genbench.interfaces.drawing": "DrawSpec Generator HasLikelihood LogProb Runner SampleRequest",
+    "genbench.interfaces.sampling": "DiffusionSampler Grid Guidance Level OneShotSampler RasterSampler Sampler"
+    " Schedule",
     "genbench.interfaces.measurement": "MARKS MeasureInfo Measurement",
     "genbench.interfaces.measuring": "Evidence FeatureExtractor Metric Score UndeclaredReadError",
     "genbench.interfaces.tasks": "Examples Task",
     "genbench.interfaces.training": "Batch LearningRate Stage StagePlan StageSpec StageState TrainingView Update",
     "genbench.registry.code": "files_digest",
-    "genbench.registry.entries": "NoOptions Registrar Registry",
+    "genbench.registry.entries": "NoOptions",
+    "genbench.registry.registrar": "Registrar Registry",
     "genbench.registry.hooks": "hookimpl",
     "genbench.reports.loaded": "LoadedSweep load",
     "genbench.store.records": "RunRecord",

@@ -12,7 +12,7 @@ from genbench.commands import completion, listing, report, runs, track
 from genbench.commands import run as running
 from genbench.commands.errors import UserError
 from genbench.discovery.plugins import FOLDERS
-from genbench.registry.entries import UnknownNameError
+from genbench.registry.names import UnknownNameError
 
 COMMANDS = (running, report, runs, track, listing, completion)
 PIPE_CLOSED = 141  # 128 + SIGPIPE, as shells say it

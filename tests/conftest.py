@@ -17,7 +17,8 @@ from genbench.drawing import noise
 from genbench.drawing.one_shot import OneShot
 from genbench.interfaces.budget import Budget
 from genbench.interfaces.data import DataSpec
-from genbench.interfaces.drawing import DrawSpec, Generator, Runner, SampleRequest, Schedule
+from genbench.interfaces.drawing import DrawSpec, Generator, Runner, SampleRequest
+from genbench.interfaces.sampling import Schedule
 from genbench.interfaces.training import Batch, Stage, StagePlan, StageSpec, StageState, Update
 from genbench.registry.choice import Choice
 from genbench.registry.entries import Entry

@@ -10,7 +10,7 @@ import pytest
 
 from genbench import testing
 from genbench.cli import COMMANDS
-from genbench.registry.entries import KINDS
+from genbench.registry.kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "plugins").glob("*/README.md")])

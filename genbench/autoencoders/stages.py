@@ -12,7 +12,7 @@ from genbench.autoencoders.kl import KLAutoencoder
 from genbench.autoencoders.options import KLOptions
 from genbench.interfaces.budget import Budget
 from genbench.interfaces.data import DataSpec
-from genbench.interfaces.drawing import Schedule
+from genbench.interfaces.sampling import Schedule
 from genbench.interfaces.training import Batch, LearningRate, Stage, StagePlan, StageSpec, Update
 
 AUTOENCODER = "autoencoder"

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from genbench.autoregressive.predictors import Predictor
 from genbench.autoregressive.sequences import Known
 from genbench.interfaces.data import Column
-from genbench.interfaces.drawing import DrawSpec, RasterSampler, Runner, SampleRequest
+from genbench.interfaces.drawing import DrawSpec, Runner, SampleRequest
+from genbench.interfaces.sampling import RasterSampler
 
 
 class SequenceRunner(Runner):

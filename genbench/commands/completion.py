@@ -15,7 +15,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from genbench.registry.entries import KINDS, Registry
+from genbench.registry.kinds import KINDS
+from genbench.registry.registrar import Registry
 
 SEVERAL = ("features", "metrics")
 """Groups of which a run may have several: an option is at metrics.kid.subset_size, not at metrics.subset_size."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from genbench.commands.errors import UserError
 from genbench.discovery.plugins import Plugins, PluginStatus, load_plugins
-from genbench.registry.entries import Entry, Registry
+from genbench.registry.entries import Entry
 from genbench.registry.kinds import KINDS
 from genbench.registry.names import unknown_name
+from genbench.registry.registrar import Registry
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType

@@ -12,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from genbench.config.schema import HIDDEN, RootConfig
 from genbench.interfaces.budget import Budget
 from genbench.registry.choice import Choice
-from genbench.registry.entries import Entry, Registry
+from genbench.registry.entries import Entry
 from genbench.registry.kinds import optional, several
+from genbench.registry.registrar import Registry
 from genbench.running.plan import ExtractionPlan, Place, Plan, SamplingPlan, TimingPlan, TrainingPlan
 
 

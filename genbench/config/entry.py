@@ -16,8 +16,8 @@ from genbench.config.lists import group_of, jobs_of, without_unused
 from genbench.config.mirror import CONFIGS, mirror
 from genbench.config.mistakes import MistakeError, check_roots, explain
 from genbench.discovery.plugins import load_plugins
-from genbench.registry.entries import Registry
 from genbench.registry.kinds import optional
+from genbench.registry.registrar import Registry
 from genbench.running.plan import Place, Plan
 from genbench.tracking.tracker import TrackerUnavailableError
 

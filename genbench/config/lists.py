@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 from genbench.config.commandline import CommandLine, parse_overrides, typed, values_of
 from genbench.config.mistakes import MistakeError
 from genbench.config.presets import packages
-from genbench.registry.entries import Registry
 from genbench.registry.kinds import optional
+from genbench.registry.registrar import Registry
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from omegaconf import II
 from genbench.config.presets import CONFIGS as CONFIGS
 from genbench.config.schema import RootConfig
 from genbench.config.searchpath import GenbenchSearchPath
-from genbench.registry.entries import Entry, Registry
+from genbench.registry.entries import Entry
 from genbench.registry.kinds import KINDS
+from genbench.registry.registrar import Registry
 
 
 def mirror(registry: Registry) -> None:

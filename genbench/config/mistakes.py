@@ -11,8 +11,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from genbench.config.schema import HIDDEN, RootConfig
-from genbench.registry.entries import Registry, unknown_name
 from genbench.registry.kinds import groups, several
+from genbench.registry.names import unknown_name
+from genbench.registry.registrar import Registry
 
 PRESETS = ("experiment", "debug")
 """Config groups that only presets live in."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from genbench.registry.entries import Registry
+from genbench.registry.registrar import Registry
 
 CONFIGS = "genbench.conf"
 """The core's own config package."""

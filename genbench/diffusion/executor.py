@@ -15,7 +15,7 @@ from genbench.diffusion.guidance import unsupported
 from genbench.diffusion.predictions import label, preconditioning
 from genbench.diffusion.tables import HOOK_DRAWS, Level, Memory, Row, Table
 from genbench.drawing.noise import normal
-from genbench.interfaces.drawing import Guidance
+from genbench.interfaces.sampling import Guidance
 
 
 class StateHook(Protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Array, Schedule
+    from genbench.interfaces.sampling import Array, Schedule
 
 LAST_FINITE = 0.999  # the last but one of the usual thousand training steps, where the last one is pure noise
 FIRST_STEP = 1e-3  # the lowest noise of a path that reaches data: the first of the usual thousand training steps

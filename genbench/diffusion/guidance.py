@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genbench.interfaces.drawing import Level
+    from genbench.interfaces.sampling import Level
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Array, Schedule
+    from genbench.interfaces.sampling import Array, Schedule
 
 LOG_SIGMA = NormalDist(-1.2, 1.2)  # EDM (Karras et al. 2022, arXiv 2206.00364), Table 1: P_mean and P_std
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from genbench.diffusion.denoiser import Denoiser
 from genbench.diffusion.noise_levels import NoiseLevels
 from genbench.diffusion.predictions import label, preconditioning, target_weights
-from genbench.interfaces.drawing import Schedule
+from genbench.interfaces.sampling import Schedule
 
 
 def denoising_loss(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Array, Schedule
+    from genbench.interfaces.sampling import Array, Schedule
 
 LABEL_RANGE = 5.0  # |label| is clipped here, at sigma / alpha = exp(-20) and exp(20): data itself has label -5
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 from genbench.diffusion.tables import DATA, Level, Memory, Row, Table
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Array, Schedule
+    from genbench.interfaces.sampling import Array, Schedule
 
 
 @dataclass(frozen=True)

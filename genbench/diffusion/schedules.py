@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Array
+    from genbench.interfaces.sampling import Array
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import DiffusionSampler, DrawSpec, Guidance, Schedule
+    from genbench.interfaces.drawing import DrawSpec
+    from genbench.interfaces.sampling import DiffusionSampler, Guidance, Schedule
 
 HOOK_DRAWS = 1 << 32
 """Draws below it are a table's; a hook at row i draws number HOOK_DRAWS + i."""

@@ -9,7 +9,7 @@ from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
 from genbench.drawing.one_shot import OneShot
 from genbench.features.options import InceptionOptions, PixelsOptions
 from genbench.metrics.options import InceptionScoreOptions, KernelDistanceOptions, PRDCOptions
-from genbench.registry.entries import Registrar
+from genbench.registry.registrar import Registrar
 from genbench.running import tasks
 from genbench.tracking.options import WandbOptions
 

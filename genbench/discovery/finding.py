@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from genbench.registry.entries import CORE
+from genbench.registry.registrar import CORE
 
 GROUP = "genbench"
 FOLDERS = "GENBENCH_PLUGINS"

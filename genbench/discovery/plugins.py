@@ -14,7 +14,7 @@ from genbench.discovery.finding import FOLDERS as FOLDERS
 from genbench.discovery.finding import GROUP, Found, installed, loose
 from genbench.discovery.replaced import outdated
 from genbench.registry import hooks
-from genbench.registry.entries import CORE, Registrar, RegistrationError, Registry, clash
+from genbench.registry.registrar import CORE, Registrar, RegistrationError, Registry, clash
 
 DISABLE = "GENBENCH_DISABLE"
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,7 @@ from torch.optim import Optimizer
 
 from genbench.interfaces.budget import Budget
 from genbench.interfaces.data import Column, DataSpec
-
-if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Schedule
+from genbench.interfaces.sampling import Schedule
 
 StageState = Mapping[str, Mapping[str, Tensor]]
 """What a stage learnt: state dicts by the name of the module (or whatever else) they belong to."""

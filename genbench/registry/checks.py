@@ -8,12 +8,10 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from genbench.registry.entries import Entry
 from genbench.registry.kinds import KINDS, groups, optional
-
-if TYPE_CHECKING:
-    from genbench.registry.entries import Entry
 
 NAME = re.compile(r"[a-z0-9_]+")
 TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")

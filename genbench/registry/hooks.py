@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from genbench.registry.entries import Registrar
+    from genbench.registry.registrar import Registrar
 
 hookspec = pluggy.HookspecMarker("genbench")
 hookimpl = pluggy.HookimplMarker("genbench")

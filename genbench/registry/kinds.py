@@ -34,15 +34,15 @@ def _table(*kinds: Kind) -> Mapping[str, Kind]:
     return {kind.name: kind for kind in kinds}
 
 
-_DRAWING, _MEASURING = "genbench.interfaces.drawing", "genbench.interfaces.measuring"
+_SAMPLING, _MEASURING = "genbench.interfaces.sampling", "genbench.interfaces.measuring"
 _SUITES = "genbench.testing"
 
 KINDS: Mapping[str, Kind] = _table(
-    Kind("model", f"{_DRAWING}:Generator", f"{_SUITES}:GeneratorConformance"),
-    Kind("sampler", f"{_DRAWING}:Sampler", f"{_SUITES}:SamplerConformance", value=True),
-    Kind("schedule", f"{_DRAWING}:Schedule", f"{_SUITES}:ScheduleConformance", value=True, optional=True),
-    Kind("grid", f"{_DRAWING}:Grid", f"{_SUITES}:GridConformance", value=True, optional=True),
-    Kind("guidance", f"{_DRAWING}:Guidance", f"{_SUITES}:GuidanceConformance", value=True, optional=True),
+    Kind("model", "genbench.interfaces.drawing:Generator", f"{_SUITES}:GeneratorConformance"),
+    Kind("sampler", f"{_SAMPLING}:Sampler", f"{_SUITES}:SamplerConformance", value=True),
+    Kind("schedule", f"{_SAMPLING}:Schedule", f"{_SUITES}:ScheduleConformance", value=True, optional=True),
+    Kind("grid", f"{_SAMPLING}:Grid", f"{_SUITES}:GridConformance", value=True, optional=True),
+    Kind("guidance", f"{_SAMPLING}:Guidance", f"{_SUITES}:GuidanceConformance", value=True, optional=True),
     Kind("task", "genbench.interfaces.tasks:Task", f"{_SUITES}:TaskConformance", value=True),
     Kind("dataset", "genbench.interfaces.data:Dataset", f"{_SUITES}:DatasetConformance"),
     Kind("features", f"{_MEASURING}:FeatureExtractor", f"{_SUITES}:FeatureExtractorConformance", several=True),

@@ -11,7 +11,7 @@ from genbench.interfaces.budget import Budget
 from genbench.registry.choice import Choice
 
 if TYPE_CHECKING:
-    from genbench.interfaces.drawing import Grid, Guidance, Sampler, Schedule
+    from genbench.interfaces.sampling import Grid, Guidance, Sampler, Schedule
     from genbench.interfaces.tasks import Task
 
 

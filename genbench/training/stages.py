@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genbench.interfaces.budget import Budget
 from genbench.interfaces.data import DataSpec
-from genbench.interfaces.drawing import Schedule
+from genbench.interfaces.sampling import Schedule
 from genbench.interfaces.training import Stage, StagePlan, StageSpec, StageState
 from genbench.training.seeding import stage_seed
 

@@ -12,7 +12,8 @@ import pytest
 from genbench.cli import parser
 from genbench.commands.completion import SCRIPTS, complete, run_words
 from genbench.discovery.plugins import load_plugins
-from genbench.registry.entries import KINDS, Registry
+from genbench.registry.kinds import KINDS
+from genbench.registry.registrar import Registry
 
 
 class Norm(Enum):

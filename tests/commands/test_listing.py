@@ -14,7 +14,7 @@ from genbench.commands.errors import UserError
 from genbench.commands.listing import entries, list_names, presets, settings
 from genbench.commands.listing import statuses as listed
 from genbench.discovery.plugins import Plugins, PluginStatus
-from genbench.registry.entries import Registry
+from genbench.registry.registrar import Registry
 
 
 class Norm(Enum):

@@ -19,7 +19,9 @@ from genbench.diffusion.samplers import DDIM, Heun
 from genbench.diffusion.schedules import EDM, Cosine
 from genbench.discovery.plugins import load_plugins
 from genbench.drawing.one_shot import OneShot
-from genbench.registry.entries import KINDS, Entry, Registry
+from genbench.registry.entries import Entry
+from genbench.registry.kinds import KINDS
+from genbench.registry.registrar import Registry
 from genbench.running.plan import Plan
 from genbench.running.tasks import ClassConditional, Unconditional
 

@@ -10,7 +10,7 @@ import pytest
 from genbench.config.commandline import parse
 from genbench.config.lists import JobWords, jobs_of, without_unused
 from genbench.config.mistakes import MistakeError
-from genbench.registry.entries import Registry
+from genbench.registry.registrar import Registry
 
 
 @dataclass

@@ -9,8 +9,9 @@ import pytest
 
 from genbench.discovery.builtin import genbench_register
 from genbench.registry.code import code
-from genbench.registry.entries import Entry, Registry
+from genbench.registry.entries import Entry
 from genbench.registry.kinds import KINDS, value_kinds
+from genbench.registry.registrar import Registry
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ import pytest
 from genbench.discovery.finding import FOLDERS
 from genbench.discovery.plugins import DISABLE, load_plugins
 from genbench.registry.code import code
-from genbench.registry.entries import UnknownNameError
+from genbench.registry.names import UnknownNameError
 
 GOOD = """
 from genbench import NoOptions, hookimpl

@@ -28,7 +28,8 @@ from genbench.drawing.seeds import image_keys
 from genbench.images import ArrayImages
 from genbench.interfaces.budget import Budget
 from genbench.interfaces.data import ConditionKind, ConditionSpec, DataSpec
-from genbench.interfaces.drawing import DrawSpec, Guidance, Runner, Sampler, SampleRequest, Schedule
+from genbench.interfaces.drawing import DrawSpec, Runner, SampleRequest
+from genbench.interfaces.sampling import Guidance, Sampler, Schedule
 from genbench.running.tasks import ClassConditional
 from genbench.training.loop import TrainingSettings, train_stage
 from genbench.training.progress import TrainingLog
