@@ -14,7 +14,17 @@ from genbench.interfaces.data import ImageSet
 from genbench.interfaces.measurement import Json, Measurement
 from genbench.interfaces.measuring import Metric
 from genbench.interfaces.ranks import Alone, Ranks
-from genbench.measuring.evidence import OF_A_ROW, SETS, Common, Later, ReferenceStatistics, Row, RowEvidence, image_set
+from genbench.measuring.evidence import (
+    OF_A_ROW,
+    OF_DRAWN_IMAGES,
+    SETS,
+    Common,
+    Later,
+    ReferenceStatistics,
+    Row,
+    RowEvidence,
+    image_set,
+)
 from genbench.measuring.extracted import Describe, Extracted, Report
 from genbench.measuring.identity import Identity, score_identity
 from genbench.measuring.likelihood import KIND as LIKELIHOODS
@@ -127,9 +137,8 @@ class Evaluator:
             sets = {source: image_set(self.common, inputs, source) for source in SETS}
             for (extractor, name), metric in self.metrics.items():
                 once = not extractor and not set(OF_A_ROW) & set(metric.reads)
-                # Reference rows were not asked for and not drawn here: nobody needs to hear that of each.
-                lacking = any(getattr(inputs, source) is None for source in OF_A_ROW if source in metric.reads)
-                if i == 0 or not (once or lacking):
+                lacking = any(getattr(inputs, source) is None for source in OF_DRAWN_IMAGES if source in metric.reads)
+                if i == 0 or not (once or lacking):  # nobody needs to hear of each reference row what it has not
                     read = {source: images for source, images in sets.items() if images and source in metric.reads}
                     yield Measuring(row, inputs, extractor, name, metric, read)
 

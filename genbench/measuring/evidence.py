@@ -91,7 +91,9 @@ class Row:
 
 SETS = ("generated", "reference", "held_out", "training", "pairs")
 """Sources that are image sets, of which an extractor has outputs."""
-OF_A_ROW = ("generated", "requests", "pairs", "timing")
+OF_DRAWN_IMAGES = ("requests", "pairs", "timing")
+"""Sources that reference rows have not: their images were neither asked for nor drawn here."""
+OF_A_ROW = ("generated", *OF_DRAWN_IMAGES)
 """Sources that differ between rows; a metric that reads none of them, nor any output, is measured once."""
 
 

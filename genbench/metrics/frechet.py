@@ -11,7 +11,7 @@ from torch import Tensor
 from genbench.interfaces.measurement import MeasureInfo, Measurement
 from genbench.interfaces.measuring import Evidence, Metric, Score
 from genbench.metrics.checks import incomparable, other_width, too_few
-from genbench.metrics.chunks import chunks, mean
+from genbench.metrics.chunks import chunks, each, mean
 from genbench.metrics.reference import ReferencePart
 from genbench.statistics.standard_errors import delta_standard_error
 
@@ -110,11 +110,12 @@ def frechet_distance(x: Tensor, y: Tensor | None, fit: Gaussian | None = None) -
 
 def _influence(x: Tensor, centre: Tensor, shift: Tensor, transport: Tensor) -> Tensor:
     """Of each row, where the transport map is `transport transport'` [d, d]."""
-    parts = []
-    for chunk in chunks(x):
+
+    def influence(chunk: Tensor) -> Tensor:
         centred = chunk - centre
-        parts.append(centred.square().sum(1) - (centred @ transport).square().sum(1) + 2 * centred @ shift)
-    return torch.cat(parts)
+        return centred.square().sum(1) - (centred @ transport).square().sum(1) + 2 * centred @ shift
+
+    return each(x, influence)
 
 
 def _root(covariance: Tensor) -> Tensor:

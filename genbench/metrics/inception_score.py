@@ -12,7 +12,7 @@ from torch import Tensor
 from genbench.interfaces.measurement import MeasureInfo, Measurement
 from genbench.interfaces.measuring import Evidence, Metric, Score
 from genbench.metrics.checks import too_few
-from genbench.metrics.chunks import chunks
+from genbench.metrics.chunks import chunks, each
 from genbench.metrics.options import InceptionScoreOptions
 from genbench.statistics.standard_errors import delta_standard_error
 
@@ -65,10 +65,11 @@ def inception_score(logits: Tensor) -> tuple[float, Tensor]:
     for chunk in chunks(logits):
         log_marginal = torch.logaddexp(log_marginal, chunk.log_softmax(1).logsumexp(0))
     log_marginal -= math.log(len(logits))
-    divergences = []
-    for chunk in chunks(logits):
+
+    def divergence_of(chunk: Tensor) -> Tensor:
         log_p = chunk.log_softmax(1)
-        divergences.append((log_p.exp() * (log_p - log_marginal)).sum(1))
-    divergence = torch.cat(divergences)
+        return (log_p.exp() * (log_p - log_marginal)).sum(1)
+
+    divergence = each(logits, divergence_of)
     score = float(divergence.mean().exp())
     return score, score * (divergence - divergence.mean())

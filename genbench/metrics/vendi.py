@@ -8,7 +8,7 @@ from torch import Tensor
 from genbench.interfaces.measurement import MeasureInfo, Measurement
 from genbench.interfaces.measuring import Evidence, Metric, Score
 from genbench.metrics.checks import too_few
-from genbench.metrics.chunks import chunks
+from genbench.metrics.chunks import chunks, each
 from genbench.statistics.standard_errors import delta_standard_error
 
 ESTIMAND = "E[Vendi score] at this n, over draws of the generated images"
@@ -58,7 +58,7 @@ def vendi_score(x: Tensor) -> tuple[float, Tensor]:
     kept = eigenvalues > max(n, d) * torch.finfo(torch.float64).eps * eigenvalues.max()
     log = eigenvalues[kept].log()
     if n > d:
-        surprise = torch.cat([-(unit @ vectors[:, kept]).square() @ log for unit in map(_unit, chunks(x))])
+        surprise = each(x, lambda chunk: -(_unit(chunk) @ vectors[:, kept]).square() @ log)
     else:
         surprise = -coordinates[:, kept].square() * (n * eigenvalues[kept]) @ log
     score = float(surprise.mean().exp())
