@@ -7,8 +7,11 @@ is loaded instead, with the one line that says what to write now.
 from __future__ import annotations
 
 import ast
+import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from genbench import interfaces
 
 REPLACED: Mapping[str, str] = {
     "genbench.interfaces": "import contracts from genbench itself: from genbench import Generator, Stage",
@@ -36,7 +39,7 @@ REPLACED: Mapping[str, str] = {
 """What was replaced, as it was written, and what to write now."""
 
 MOVED = tuple(name for name in REPLACED if name.startswith("genbench."))
-INTERFACES = ("budget", "data", "drawing", "measurement", "measuring", "ranks", "tasks", "training")
+INTERFACES = frozenset(module.name for module in pkgutil.iter_modules(interfaces.__path__))
 """Modules of genbench.interfaces, which was a module itself."""
 
 

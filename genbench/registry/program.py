@@ -123,15 +123,20 @@ class Class:
 class Program:
     """Every module that was read so far, as long as none of them has changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
         self.walks: dict[Any, Any] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources = {source.location.module: source for source in sources}
         self._belongs: dict[tuple[str, str], bool] = {}
         self._classes: dict[Definition, Class | None] = {}
 
-    def is_current(self) -> bool:
-        """Whether every module is still what would run."""
-        return all(source.is_current() for source in self._sources.values())
+    def current(self) -> Program:
+        """This program, or another one if some module is no longer what would run."""
+        same = [source for source in self._sources.values() if source.is_current()]
+        if len(same) == len(self._sources):
+            return self
+        for source in same:
+            source.readings.clear()  # what names of other modules mean may have changed
+        return Program(same)
 
     def source(self, module: str) -> Source:
         """The module, read now if it was not. Raises SourceError."""
@@ -297,6 +302,5 @@ _program = Program()
 def program() -> Program:
     """The program as it would run now."""
     global _program
-    if not _program.is_current():
-        _program = Program()
+    _program = _program.current()
     return _program

@@ -21,6 +21,13 @@ class Import:
     attribute: str | None = None
 
 
+BINDING = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.arg, ast.Import, ast.ImportFrom),
+    *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping, ast.Global, ast.Nonlocal),
+    *(ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp),
+)
+"""Nodes that bind names or have a scope of their own, beside names that are stored."""
+
 Scope = dict[str, Import | None]
 """The names that a scope binds: by an import, or otherwise (None)."""
 
@@ -119,6 +126,13 @@ def bindings(nodes: Iterable[ast.AST], package: str) -> Scope:
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
+        if isinstance(node, ast.Name):  # most nodes are names that are read
+            if not isinstance(node.ctx, ast.Load):
+                scope.setdefault(node.id, None)
+            continue
+        if not isinstance(node, BINDING):
+            waiting += ast.iter_child_nodes(node)
+            continue
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 scope.setdefault(name, None)
@@ -126,7 +140,7 @@ def bindings(nodes: Iterable[ast.AST], package: str) -> Scope:
                 continue
             case ast.Import() | ast.ImportFrom():
                 scope |= imports(node, package)
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+            case ast.arg(arg=name):
                 scope.setdefault(name, None)
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 scope.setdefault(name, None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genbench.discovery.replaced import INTERFACES, REPLACED, outdated
+from genbench.discovery.replaced import REPLACED, outdated
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,8 +109,3 @@ def test_what_is_not_python_is_left_to_the_import(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text("import genbench\ndef (:")
     (tmp_path / "bytes.py").write_bytes(b"import genbench\0")
     assert outdated([tmp_path / "model.py", tmp_path / "bytes.py", tmp_path / "missing.py"]) is None
-
-
-def test_the_modules_of_the_interfaces_are_known() -> None:
-    files = (ROOT / "genbench" / "interfaces").glob("*.py")
-    assert set(INTERFACES) == {path.stem for path in files if path.stem != "__init__"}

@@ -144,7 +144,8 @@ def test_what_cannot_be_registered_is_refused_when_it_is_made(register: Callable
         (bool, True), (int, 1), (float, 1.5), (float, 1), (str, "a"), (bytes, b"a"), (Path, Path("a")),
         (Mode, Mode.fast), (int | None, None), (Mode | None, Mode.slow), (Inner, Inner()), (Inner | None, None),
         (list[int], [1]), (list[Mode], []), (list[list[float]], [[1.0]]), (list[Inner], [Inner()]),
-        (dict[str, int], {"a": 1}), (dict[Mode, str], {}), (list[str] | None, ["a"]), (Any, 3), (list, [1]), (dict, {}), (list[int | None], [None]),
+        (dict[str, int], {"a": 1}), (dict[Mode, str], {}), (list[str] | None, ["a"]), (Any, 3),
+        (list, [1]), (dict, {}), (list[int | None], [None]),
     ],
 )  # fmt: skip
 def test_every_type_that_is_accepted_is_one_that_a_config_can_hold(hint: Any, default: Any) -> None:
