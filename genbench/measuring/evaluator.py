@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genbench.interfaces.data import ImageSet
 from genbench.interfaces.measurement import Json, Measurement
-from genbench.interfaces.measuring import Metric
+from genbench.interfaces.measuring import SOURCES, Metric
 from genbench.interfaces.ranks import Alone, Ranks
 from genbench.measuring.evidence import (
     OF_A_ROW,
@@ -24,6 +24,7 @@ from genbench.measuring.evidence import (
     Row,
     RowEvidence,
     image_set,
+    source_of,
 )
 from genbench.measuring.extracted import Describe, Extracted, Report
 from genbench.measuring.identity import Identity, score_identity
@@ -132,12 +133,25 @@ class Evaluator:
         self._extract_missing(measurings)
         return self.ranks.broadcast(self._measured(measurings, rows) if self.ranks.rank == 0 else Scores())
 
+    def identities(self, rows: Mapping[str, Row]) -> dict[str, Identity]:
+        """What each score of these rows is called, and the features that it reads, whether they are there or not: by
+        "scores/<row>/<extractor>/<metric>" and "features/<row>/<extractor>".
+        """
+        known: dict[str, Identity] = {}
+        for measuring in self._measurings(rows):
+            known[f"scores/{measuring.row}/{measuring.key}"] = self._identity(measuring)
+            for source, images in measuring.sets.items() if measuring.extractor else ():
+                place = f"features/{measuring.called(source)}/{measuring.extractor}"
+                known[place] = self.extracted.identity(measuring.extractor, images)
+        return known
+
     def _measurings(self, rows: Mapping[str, Row]) -> Iterator[Measuring]:
         for i, (row, inputs) in enumerate(rows.items()):
             sets = {source: image_set(self.common, inputs, source) for source in SETS}
             for (extractor, name), metric in self.metrics.items():
                 once = not extractor and not set(OF_A_ROW) & set(metric.reads)
-                lacking = any(getattr(inputs, source) is None for source in OF_DRAWN_IMAGES if source in metric.reads)
+                drawn_only = set(OF_DRAWN_IMAGES).intersection(metric.reads)
+                lacking = any(source_of(self.common, inputs, source) is None for source in drawn_only)
                 if i == 0 or not (once or lacking):  # nobody needs to hear of each reference row what it has not
                     read = {source: images for source, images in sets.items() if images and source in metric.reads}
                     yield Measuring(row, inputs, extractor, name, metric, read)
@@ -209,7 +223,13 @@ class Evaluator:
         )
         if reason := metric.unsupported(evidence):
             raise LeftOutError(reason)
-        score = metric.measure(evidence)
+        try:
+            score = metric.measure(evidence)
+        except Exception as error:
+            for source in [name for name in metric.reads if name in SOURCES]:
+                if source_of(self.common, measuring.inputs, source) is None:
+                    raise LeftOutError(f"it reads '{source}', and there is none here ({error})") from error
+            raise
         check_score(score, metric, [len(sets[source]) for source in ("generated", "reference") if source in sets])
         return score.measurements, score.arrays
 

@@ -97,13 +97,16 @@ OF_A_ROW = ("generated", *OF_DRAWN_IMAGES)
 """Sources that differ between rows; a metric that reads none of them, nor any output, is measured once."""
 
 
-def image_set(common: Common, row: Row, source: str) -> ImageSet | None:
-    """One of SETS; None where there is none, or only statistics of it are known."""
+def source_of(common: Common, row: Row, source: str) -> object:
+    """What a metric reads under this name; None where there is none."""
     if source == "generated":
         return row.images
-    if source == "pairs":
-        return row.pairs
-    images: ImageSet | ReferenceStatistics | None = getattr(common, source)
+    return getattr(row if source in OF_DRAWN_IMAGES else common, source)
+
+
+def image_set(common: Common, row: Row, source: str) -> ImageSet | None:
+    """One of SETS; None where there is none, or only statistics of it are known."""
+    images = source_of(common, row, source)
     return images if isinstance(images, ImageSet) else None
 
 

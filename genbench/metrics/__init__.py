@@ -1,1 +1,1 @@
-"""Metrics: features to measurements with standard errors, one metric a file."""
+"""Metrics: evidence to measurements with standard errors, one metric a file."""

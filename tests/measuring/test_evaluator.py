@@ -368,6 +368,12 @@ def test_what_cannot_be_measured_is_left_out_with_the_reason(evaluator, choice):
     assert without.left_out["kid"] == "it reads 'features' of a feature extractor, and none was asked for"
 
 
+def test_a_metric_that_trips_over_what_is_not_there_says_so_of_the_first_row_alone(evaluator):
+    scores = evaluator(pair_error=PairError).score({"generated": drawn(), "held_out": Row(HELD_OUT)})
+    assert list(scores.left_out) == ["generated: pair_error"]
+    assert scores.left_out["generated: pair_error"].startswith("it reads 'pairs', and there is none here ('NoneType'")
+
+
 # ----------------------------------------------------------------------------------------------- requests, pairs, clock
 
 
