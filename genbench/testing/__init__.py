@@ -4,23 +4,41 @@
 
     class TestGAN(GeneratorConformance):
         name = "gan"
-        options = {"steps": 4, "batch_size": 8}
+        options = {"budget": "steps:4", "batch_size": 8}
 
-Every failure says what genbench relies on and what to change. Needs pytest.
+There is one for each kind. Every failure says what genbench relies on and what to change. Needs pytest.
 """
 
 from __future__ import annotations
 
-from genbench.testing.components import FeatureExtractorConformance, MetricConformance, ScheduleConformance
+from genbench.testing.datasets import DatasetConformance
+from genbench.testing.evidence import MadeUpEvidence
+from genbench.testing.features import FeatureExtractorConformance
 from genbench.testing.generators import GeneratorConformance
-from genbench.testing.subjects import COLOUR, GREY, LABELLED
+from genbench.testing.guidance import GuidanceConformance
+from genbench.testing.made_up import CAPTIONED, COLOUR, GREY, LABELLED
+from genbench.testing.metrics import MetricConformance
+from genbench.testing.reports import ReportConformance
+from genbench.testing.samplers import SamplerConformance
+from genbench.testing.schedules import GridConformance, ScheduleConformance
+from genbench.testing.tasks import TaskConformance
+from genbench.testing.trackers import TrackerConformance
 
 __all__ = [
+    "CAPTIONED",
     "COLOUR",
     "GREY",
     "LABELLED",
+    "DatasetConformance",
     "FeatureExtractorConformance",
     "GeneratorConformance",
+    "GridConformance",
+    "GuidanceConformance",
+    "MadeUpEvidence",
     "MetricConformance",
+    "ReportConformance",
+    "SamplerConformance",
     "ScheduleConformance",
+    "TaskConformance",
+    "TrackerConformance",
 ]

@@ -1,85 +1,53 @@
-"""What every Generator must do, as tests."""
+"""What every Generator must do, as tests: how it refuses, plans, learns and takes over what was learnt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
-from functools import cache
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from genbench.discovery.plugins import load_plugins
 from genbench.drawing.seeds import image_keys
-from genbench.interfaces.data import DataSpec
-from genbench.interfaces.drawing import Generator, HasLikelihood
-from genbench.registry.entries import Entry
-from genbench.testing.processes import COMPOSE, presets, python
-from genbench.testing.subjects import COLOUR, GREY, LABELLED, Subject
+from genbench.interfaces.data import ConditionKind, ConditionSpec, DataSpec
+from genbench.interfaces.drawing import HasLikelihood
+from genbench.interfaces.training import StagePlan, StageSpec
+from genbench.store.digests import plain
+from genbench.store.records import AT_HELD_OUT, GENERATED, HELD_OUT, NOISE
+from genbench.testing.generator_drawing import DrawingSuite, _train_once
+from genbench.testing.images import check_images
+from genbench.testing.made_up import COLOUR, GREY, LABELLED
+from genbench.testing.suite import assert_reason
 
-TOLERANCES = {torch.float32: 1e-3, torch.float64: 1e-10}  # docs/protocol.md
+DTYPES = (torch.float32, torch.float64)
+ROWS = (GENERATED, AT_HELD_OUT, HELD_OUT, NOISE)
+"""Rows that every run has: other sets of images need other names."""
 
 
-class GeneratorConformance:
+class GeneratorConformance(DrawingSuite):
     """Subclass it as `class TestMine(GeneratorConformance)` with the `name` the model is registered by and `options`
     so small that training takes a second (options inside options as nested dicts).
 
-    `sampler_options` are set on the sampler that the model brings. `data` are the kinds of images tried; those that
-    `unsupported` refuses are skipped. Set `discrete` if pixels are picked from the levels one after another: in float32
-    a near-tie may then change an image.
+    `sampler_options` are set on the sampler that the model brings. `data` are the kinds of images tried, with the
+    conditions that a task shows; those that `unsupported` refuses are skipped. Set `discrete` if pixels are picked from
+    the levels one after another: in float32 a near-tie may then change an image.
     """
 
-    name: ClassVar[str]
-    options: ClassVar[Mapping[str, Any]] = {}
-    sampler_options: ClassVar[Mapping[str, Any]] = {}
     data: ClassVar[Sequence[DataSpec]] = (GREY, LABELLED, COLOUR)
-    discrete: ClassVar[bool] = False
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Tries every kind of data, every device that is there, both floating-point types."""
         devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-        tried: dict[str, Sequence[Any]] = {"spec": self.data, "device": devices, "dtype": list(TOLERANCES)}
+        tried: dict[str, Sequence[Any]] = {"spec": self.data, "device": devices, "dtype": DTYPES}
         for argument in tried.keys() & set(metafunc.fixturenames):
             metafunc.parametrize(argument, tried[argument], ids=map(_describe, tried[argument]))
-
-    @classmethod
-    def entry(cls) -> Entry:
-        """The registered model."""
-        found = load_plugins()
-        if cls.name not in found.registry.names("model"):
-            broken = "; ".join(
-                f"plugin '{s.name}' is broken: {s.error}" for s in found.statuses if s.status == "broken"
-            )
-            pytest.fail(f"no plugin registers a model '{cls.name}': is yours installed (pip install -e .)? {broken}")
-        return found.registry.get("model", cls.name)
-
-    # ---------------------------------------------------------------------------------------------- registration
-
-    def test_the_plugin_registers_without_importing_torch(self) -> None:
-        others = {status.name for status in load_plugins().statuses} - {self.entry().provider}
-        code = "import sys; from genbench.discovery.plugins import load_plugins; load_plugins(); sys.exit('torch' in sys.modules)"
-        done = python(code, GENBENCH_DISABLE=",".join(others))
-        assert done.returncode == 0, (
-            "the plugin's top module imports torch, so that every `genbench --help` takes seconds: register the model"
-            f" as 'module:Class' and keep its options in a module without torch.{done.stderr}"
-        )
-
-    def test_every_option_has_a_default(self) -> None:
-        options = self.entry().options
-        without = [f.name for f in fields(options) if f.default is MISSING and f.default_factory is MISSING]
-        assert not without, f"{options.__name__}.{without[0]} has no default: `model={self.name}` alone must do"
-
-    def test_the_model_and_its_presets_compose(self) -> None:
-        chosen = [f"model={self.name}"]
-        for provider, package in load_plugins().registry.config_packages:
-            if provider == self.entry().provider:
-                chosen += presets(package, self.name)
-        done = python(COMPOSE, *chosen)
-        assert done.returncode == 0, f"`genbench run --cfg=job` fails for {done.stderr}"
 
     # ------------------------------------------------------------------------------------------------------ refusals
 
@@ -90,22 +58,80 @@ class GeneratorConformance:
     def test_it_refuses_samplers_it_does_not_understand(self) -> None:
         subject = self._subject(self.data[0])
         registry = load_plugins().registry
-        for name in registry.names("sampler"):
-            foreign = registry.get("sampler", name).options()
-            if foreign.family != subject.sampler.family:
-                _assert_reason(subject.unsupported(sampler=foreign), f"sampler={name}")
+        samplers = {f"sampler={name}": registry.get("sampler", name).options() for name in registry.names("sampler")}
+        samplers["a sampler of a family that nobody knows"] = _OfNoFamily()
+        for what, sampler in samplers.items():
+            if sampler.family != subject.sampler.family:
+                assert_reason(subject.unsupported(sampler=sampler), what)
 
     def test_it_refuses_conditions_it_does_not_understand(self) -> None:
-        reason = self._subject(self.data[0]).unsupported(conditions=("a condition that nobody knows",))
-        _assert_reason(reason, "a task with a condition that nobody knows")
+        spec = replace(self.data[0], conditions=(ConditionSpec("a condition that nobody knows", ConditionKind.TEXT),))
+        assert_reason(self._subject(spec).unsupported(), "a task with a condition that nobody knows")
+
+    # --------------------------------------------------------------------------------------------------------- plans
+
+    def test_its_stages_are_planned_before_any_work(self, spec: DataSpec) -> None:
+        subject = self._supported(spec)
+        planned = subject.cls.plan(subject.config, spec)
+        assert isinstance(planned, tuple), f"plan() returns {type(planned).__name__}: return a tuple of StagePlans"
+        assert all(isinstance(stage, StagePlan) for stage in planned), "plan() returns something that is no StagePlan"
+        assert subject.cls.plan(subject.config, spec) == planned, (
+            "planning twice gives two plans: decide by config and data"
+        )
+        try:
+            stages, specs = subject.planned()
+        except ValueError as error:
+            pytest.fail(f"the plan cannot be followed: {error}")
+        for stage in stages:
+            assert isinstance(specs[stage.name], StageSpec), (
+                f"{stage.stage.__name__}.spec(options) returns no StageSpec"
+            )
+            assert "/" not in stage.name, f"stage '{stage.name}' is the name of a folder: leave out '/'"
+            try:
+                plain(stage.options)
+            except TypeError as error:
+                pytest.fail(f"the options of stage '{stage.name}' name what it learns: {error}")
+
+    def test_a_model_without_stages_is_known_by_its_fingerprint(self, spec: DataSpec) -> None:
+        subject = self._supported(spec)
+        if subject.planned()[0]:
+            pytest.skip("it has stages")
+        fingerprint = subject.cls.fingerprint(subject.config)
+        assert isinstance(fingerprint, str), (
+            "a model without stages is known by nothing but fingerprint(options): return genbench.files_digest(paths)"
+            " of the files that it reads, or a word for the version of what it computes"
+        )
+        assert fingerprint, "fingerprint(options) is empty: nothing would tell two contents of its files apart"
+        assert fingerprint == subject.cls.fingerprint(subject.config), (
+            "asked twice, fingerprint(options) says two things"
+        )
 
     # ------------------------------------------------------------------------------------------------------ training
+
+    def test_a_stage_is_built_from_its_seed_alone(self, spec: DataSpec) -> None:
+        subject = self._supported(spec)
+        before = _train_once(self._supported, spec, "cpu")[1].restored
+        for plan in subject.planned()[0]:
+            states = []
+            for seed in (1, 2):
+                random.seed(seed)
+                np.random.seed(seed)
+                modules = subject.stage(plan, before).modules()
+                states.append({f"{name}.{k}": v for name, m in modules.items() for k, v in m.state_dict().items()})
+            for name, value in states[0].items():
+                assert torch.equal(value, states[1][name]), (
+                    f"'{name}' of stage '{plan.name}' begins with two values: draw initial weights from torch's global"
+                    " generator, which is seeded from (training seed, stage name), and from nothing else"
+                )
 
     def test_interrupted_training_ends_as_uninterrupted_training(self, device: str, tmp_path: Path) -> None:
         subject = self._supported(self.data[0], device)
         reports: list[str] = []
-        whole = subject.trained(report=lambda progress: reports.append(progress.stage)).state()
+        whole = subject.trained(report=lambda progress: reports.append(progress.stage)).states
+        if not whole:
+            pytest.skip("a model without stages")
         left = len(reports) * 3 // 4
+        assert left > 1, "the options of this suite train for too few steps to be interrupted: give a budget of steps:4"
 
         def interrupt(progress: object) -> None:
             nonlocal left
@@ -114,137 +140,50 @@ class GeneratorConformance:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            subject.trained(tmp_path / "checkpoint.pt", interrupt)
-        resumed = subject.trained(tmp_path / "checkpoint.pt").state()
-        for name, value in whole.items():
-            assert torch.allclose(value, resumed[name], rtol=1e-5, atol=1e-6), (
+            subject.trained(tmp_path, interrupt)
+        resumed = subject.trained(tmp_path).states
+        for name, value in _flat(whole).items():
+            assert torch.allclose(value, _flat(resumed)[name], rtol=1e-5, atol=1e-6), (
                 f"'{name}' differs after training that was interrupted and went on: all that a stage changes must be in"
                 " its modules() or optimizers(), and all its randomness from torch's global generator inside step()"
             )
 
-    # ------------------------------------------------------------------------------------------------------- drawing
-
-    def test_images_have_the_shape_and_range_of_the_data(self, spec: DataSpec, device: str, dtype: torch.dtype) -> None:
-        subject, generator = self._trained(spec, device)
-        keys = image_keys(0, 0, 5)
-        with torch.inference_mode():
-            images = subject.runner(generator, 5, dtype).run(subject.request(keys))
-        assert images.shape == (5, *spec.shape), f"5 images have shape {tuple(images.shape)}, not {(5, *spec.shape)}"
-        assert images.dtype == dtype, f"images are {images.dtype} where DrawSpec.dtype asked for {dtype}"
-        assert images.device.type == device, f"images are on {images.device} where DrawSpec.device asked for {device}"
-        assert images.isfinite().all(), "images hold NaN or infinity after a few steps of training"
-        assert images.abs().max() <= 1 + 1e-6, f"values reach {images.abs().max():.3g}: images are in [-1, 1] (clamp)"
-
-    def test_equal_keys_give_equal_images_and_other_keys_others(self, spec: DataSpec, device: str) -> None:
-        subject, generator = self._trained(spec, device)
-        runner = subject.runner(generator, 4)
-        one, two = (subject.request(image_keys(0, start, 4)) for start in (0, 4))
-        with torch.inference_mode():
-            torch.manual_seed(1)
-            first = runner.run(one)
-            kept = first.clone()
-            torch.manual_seed(2)
-            other = runner.run(two)
-            assert torch.equal(first, kept), "run() returned memory that the next run() overwrites: return a new tensor"
-            assert torch.equal(runner.run(one), kept), (
-                "the same request gives other images: all randomness must come from request.keys (see"
-                " genbench.drawing.noise), and run() must leave nothing behind that the next one starts from"
-            )
-        assert any(not torch.equal(kept[0], image) for image in torch.cat((kept[1:], other))), (
-            "all keys give the same image: draw its noise from request.keys"
-        )
-
-    def test_an_image_is_independent_of_its_batch(self, spec: DataSpec, device: str, dtype: torch.dtype) -> None:
-        subject, generator = self._trained(spec, device)
-        keys = image_keys(0, 0, 8)
-        together = subject.draw(generator, keys, dtype)
-        alone = torch.cat([subject.draw(generator, keys[i : i + 1], dtype) for i in (2, 5)])
-        moved = subject.draw(generator, torch.cat((keys[[5, 2]], image_keys(1, 0, 1))), dtype)
-        for case, images in (("drawn alone", alone), ("drawn with other neighbours", moved[[1, 0]])):
-            error = (images - together[[2, 5]]).abs().flatten(1).amax(1)
-            wrong = int((error > TOLERANCES[dtype]).sum())
-            allowed = 1 if self.discrete and dtype == torch.float32 else 0
-            assert wrong <= allowed, (
-                f"an image changes by {float(error.max()):.2g} when {case} ({dtype}): noise must be keyed per image,"
-                " and nothing may look across the batch (batch norm in training mode, a shared random draw); set"
-                " `discrete` if pixels are picked from levels, where near-ties may fall either way in float32"
-            )
-
-    def test_labels_matter(self, device: str) -> None:
-        specs = [spec for spec in self.data if "label" in spec.conditions and spec.classes]
-        if not specs:
-            pytest.skip("no data with labels")
-        subject, generator = self._trained(specs[0], device)
-        runner, request = subject.runner(generator, 16), subject.request(image_keys(0, 0, 16))
-        flipped = {"label": (torch.as_tensor(request.conditions["label"]) + 1) % len(specs[0].classes)}
-        with torch.inference_mode():
-            images, others = runner.run(request), runner.run(type(request)(request.keys, flipped))
-        assert not torch.equal(images, others), (
-            "other labels give the same images: follow request.conditions['label'], or let unsupported() refuse"
-            " data.conditions that hold 'label'"
-        )
-
-    def test_networks_are_what_drawing_calls(self, spec: DataSpec, device: str) -> None:
-        subject, generator = self._trained(spec, device)
-        runner = subject.runner(generator, 2)
-        assert runner.networks, "Runner.networks is empty: name the modules that run() calls, so that they are counted"
-        calls = dict.fromkeys(runner.networks, 0)
-
-        def count(name: str) -> Any:
-            def hook(*_: object) -> None:
-                calls[name] += 1
-
-            return hook
-
-        hooks = []
-        for name, network in runner.networks.items():
-            assert isinstance(network, nn.Module), f"networks['{name}'] is no nn.Module, so its calls cannot be counted"
-            layers = [part for part in network.modules() if not list(part.children())]
-            training = {type(part).__name__ for part in layers if part.training and part is not network}
-            assert not training, f"networks['{name}'] holds {training} in training mode: call .eval() in prepare()"
-            hooks.append(network.register_forward_hook(count(name)))
-        with torch.inference_mode():
-            runner.run(subject.request(image_keys(0, 0, 2)))
-        for hook in hooks:
-            hook.remove()
-        unused = [name for name, count in calls.items() if not count]
-        assert not unused, (
-            f"run() never calls networks['{unused[0]}'] as a module: name there what drawing uses and nothing else, and"
-            " call the module itself, not its forward or a copy, or evaluations are not counted"
-        )
-
     # --------------------------------------------------------------------------------------------------------- state
 
-    def test_state_goes_to_disk_and_back(self, spec: DataSpec, device: str, tmp_path: Path) -> None:
-        subject, generator = self._trained(spec, device)
-        state, keys = generator.state(), image_keys(0, 0, 4)
-        assert state, "state() is empty"
-        assert all(isinstance(value, Tensor) for value in state.values()), "state() holds something that is no tensor"
-        try:
-            save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, tmp_path / "state")
-        except RuntimeError as error:
-            pytest.fail(f"state() holds tensors that share memory: clone all but one of them. safetensors: {error}")
-        other = subject.fresh(seed=1)
-        other.load_state(load_file(tmp_path / "state", device=device))
-        assert torch.equal(subject.draw(generator, keys), subject.draw(other, keys)), (
-            "a generator that was given the state of another draws other images: state() leaves out something that was"
-            " learnt (buffers? statistics of the data?), or load_state() does not restore it"
-        )
+    def test_what_stages_learnt_goes_to_disk_and_back(self, spec: DataSpec, device: str, tmp_path: Path) -> None:
+        subject, trained = _train_once(self._supported, spec, device)
+        for plan in subject.planned()[0]:
+            state, name = trained.states[plan.name], plan.name
+            assert any(state.values()), f"stage '{name}' learnt nothing: state() is empty"
+            assert not any("/" in module for module in state), f"a module of stage '{name}' has '/' in its name"
+            save_file(_flat({name: state}), tmp_path / name)
+            read = load_file(tmp_path / name)
+            again = _flat({name: subject.restored(plan, trained.restored, state, seed=1).state()})
+            for key, value in again.items():
+                assert key in read, f"'{key}' is in state() after load_state(), and was not before"
+                assert torch.equal(value.cpu(), read[key]), (
+                    f"'{key}' is another after load_state() on a fresh stage: it must be the inverse of state()"
+                )
 
-    def test_preparing_and_drawing_leave_the_generator_as_it_is(self, spec: DataSpec, device: str) -> None:
-        subject, generator = self._trained(spec, device)
-        before = {name: value.clone() for name, value in generator.state().items()}
+    def test_what_training_changed_is_kept(self, spec: DataSpec, device: str) -> None:
+        subject, trained = _train_once(self._supported, spec, device)
+        for plan in subject.planned()[0]:
+            fresh = subject.stage(plan, trained.restored).modules()
+            for name, module in trained.finished[plan.name].modules().items():
+                initial, kept = fresh[name].state_dict(), trained.states[plan.name].get(name)
+                for key, value in module.state_dict().items():
+                    assert kept is None or key in kept or torch.equal(value.cpu(), initial[key]), (
+                        f"state() of stage '{plan.name}' keeps module '{name}' and leaves out its '{key}', which"
+                        " training changed: keep the whole state_dict(), or leave the module out"
+                    )
+
+    def test_the_generator_takes_over_all_that_was_learnt(self, spec: DataSpec, device: str) -> None:
+        subject, trained = _train_once(self._supported, spec, device)
         keys = image_keys(0, 0, 4)
-        first = subject.draw(generator, keys)
-        subject.draw(generator, keys, torch.float64)
-        after = generator.state()
-        for name, value in before.items():
-            assert after[name].dtype == value.dtype, (
-                f"'{name}' became {after[name].dtype}: prepare() must convert a copy (copy.deepcopy(network).to(...))"
-            )
-            assert torch.equal(after[name], value), f"drawing changed '{name}': nothing is learnt after training"
-        assert torch.equal(first, subject.draw(generator, keys)), (
-            "drawing in float64 in between changed the float32 images: prepare() a copy"
+        images, others = (subject.draw(subject.generator(trained.states, seed), keys) for seed in (0, 1))
+        assert torch.equal(images, others), (
+            "two generators that were given the same state draw different images: load_state() leaves out something"
+            " that the stages learnt, or __init__ draws something that is never replaced"
         )
 
     # ---------------------------------------------------------------------------------------------------- likelihood
@@ -253,45 +192,52 @@ class GeneratorConformance:
         subject, generator = self._trained(spec, device)
         if not isinstance(generator, HasLikelihood):
             pytest.skip("the model has no likelihood")
-        images = subject.split.images[:5]
-        found = generator.log_prob(images)
-        assert found.nats.shape == (5,), f"log_prob of 5 images has shape {tuple(found.nats.shape)}, not (5,)"
-        assert found.nats.dtype == torch.float64, f"log_prob is {found.nats.dtype}: sum many terms in float64"
-        assert found.levels == spec.levels, f"log_prob is of {found.levels} levels, the data has {spec.levels}"
-        assert bool((found.nats <= 0).all()), "a log-probability of an image of discrete levels is above 0"
+        images = subject.dataset.splits["held_out"].read(0, 5)
+        keys = image_keys(0, 0, 2)
+        before, drawn = images.clone(), subject.draw(generator, keys)
+        score = generator.log_prob(images)
+        assert score.nats.shape == (5,), f"log_prob of 5 images has shape {tuple(score.nats.shape)}, not (5,)"
+        assert score.nats.dtype == torch.float64, f"log_prob is {score.nats.dtype}: sum many terms in float64"
+        assert score.levels == spec.levels, f"log_prob is of {score.levels} levels, the data has {spec.levels}"
+        assert isinstance(score.exact, bool), "LogProb.exact says whether it is the likelihood itself, or a lower bound"
+        assert bool((score.nats <= 0).all()), "a log-probability of an image of discrete levels is above 0"
         alone = torch.cat([generator.log_prob(images[i : i + 1]).nats for i in range(5)])
-        assert torch.allclose(found.nats, alone, rtol=1e-8), "an image's likelihood depends on its neighbours"
+        assert torch.allclose(score.nats, alone, rtol=1e-8), (
+            "an image's likelihood depends on its neighbours, or differs from call to call: nothing may look across the"
+            " batch, and a bound by sampling must draw from a generator with a fixed seed for each image"
+        )
+        assert torch.equal(images, before), "log_prob changed the images that it was given: work on a copy"
+        assert torch.equal(drawn, subject.draw(generator, keys)), "log_prob changed the model: work on a copy"
 
-    # ------------------------------------------------------------------------------------------------------- helpers
+    # ----------------------------------------------------------------------------------------------- further rows
 
-    @classmethod
-    def _subject(cls, spec: DataSpec, device: str = "cpu") -> Subject:
-        return Subject(cls.entry(), cls.options, cls.sampler_options, spec, device)
-
-    @classmethod
-    def _supported(cls, spec: DataSpec, device: str) -> Subject:
-        subject = cls._subject(spec, device)
-        if reason := subject.unsupported():
-            pytest.skip(f"refused: {reason}")
-        return subject
-
-    @classmethod
-    def _trained(cls, spec: DataSpec, device: str) -> tuple[Subject, Generator]:
-        return _train_once(cls._supported, spec, device)
+    def test_further_sets_are_images(self, spec: DataSpec, device: str) -> None:
+        subject, generator = self._trained(spec, device)
+        held_out = subject.dataset.splits["held_out"]
+        sets = generator.extra_sets(held_out)
+        if not sets:
+            pytest.skip("no further sets")
+        for name, images in sets.items():
+            assert name not in ROWS, f"extra_sets() calls a set '{name}', which every run has: choose another name"
+            check_images(images, f"extra_sets()['{name}']")
 
 
-@cache
-def _train_once(supported: Callable[..., Subject], spec: DataSpec, device: str) -> tuple[Subject, Generator]:
-    subject = supported(spec, device)
-    return subject, subject.trained()
+@dataclass(frozen=True)
+class _OfNoFamily:
+    family: str = "a family that nobody knows"
+
+
+def _flat(states: Mapping[str, Mapping[str, Mapping[str, Tensor]]]) -> dict[str, Tensor]:
+    """What stages learnt as named tensors: "stage/module/key"."""
+    return {
+        f"{stage}/{module}/{key}": value.detach()
+        for stage, state in states.items()
+        for module, values in state.items()
+        for key, value in values.items()
+    }
 
 
 def _describe(value: object) -> str:
     if isinstance(value, DataSpec):
-        return "-".join(("x".join(map(str, value.shape)), *value.conditions))
+        return "-".join(("x".join(map(str, value.shape)), *value.condition_names))
     return str(value).removeprefix("torch.")
-
-
-def _assert_reason(reason: str | None, what: str) -> None:
-    assert reason is not None, f"unsupported() accepts {what}: return a sentence that says what would work"
-    assert len(reason.split()) > 3, f"unsupported() refuses {what} with '{reason}': say why, and what would work"
