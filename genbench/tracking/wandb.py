@@ -108,7 +108,7 @@ class WandbTracker:
                 ),
             ) as run:
                 yield run
-            if wandb.run is None:  # nobody else's run is active
+            if wandb.run is None or wandb.run.disabled:  # nobody else's run is active; a disabled one needs no process
                 # Offline, the end may not be on disk yet; and W&B's process would stay while the next run is timed.
                 wandb.teardown()
 

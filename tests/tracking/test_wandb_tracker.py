@@ -217,14 +217,32 @@ def test_it_is_silent(kept: Any, tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert captured.out + captured.err == ""
 
 
-def test_a_run_of_the_users_own_goes_on(kept: Any, tmp_path: Path) -> None:
+def test_a_run_of_the_users_own_goes_on(
+    kept: Any, tmp_path: Path, offline_runs: Callable[[Path], dict[str, Any]]
+) -> None:
+    import wandb
+
+    settings = wandb.Settings(silent=True, console="off", x_disable_stats=True)
+    with wandb.init(mode="offline", project="own", dir=str(tmp_path), settings=settings) as own:
+        WandbTracker(WandbOptions(directory=str(tmp_path / "ours"))).mirror(kept.records[1], kept.results, "a-sweep")
+        own.log({"x": 1})
+    wandb.teardown()  # what is written beside another run is whole once W&B's process ends
+    (theirs,), (ours,) = offline_runs(tmp_path).values(), offline_runs(tmp_path / "ours").values()
+    assert (theirs.run.project, [row["x"] for row in theirs.rows("x")]) == ("own", [1])
+    assert (ours.run.project, ours.summary["status"]) == ("genbench", "failed")
+
+
+def test_a_disabled_run_of_the_users_own_keeps_no_mirror_from_the_disk(
+    kept: Any, tmp_path: Path, offline_runs: Callable[[Path], dict[str, Any]]
+) -> None:
     import wandb
 
     with wandb.init(mode="disabled", project="own") as own:
-        WandbTracker(WandbOptions(directory=str(tmp_path))).mirror(kept.records[1], kept.results, "some-sweep")
+        WandbTracker(WandbOptions(directory=str(tmp_path))).mirror(kept.records[1], kept.results, "a-sweep")
         own.log({"x": 1})
+        (ours,) = offline_runs(tmp_path).values()
+    assert ours.summary["status"] == "failed"
     assert own.summary["x"] == 1
-    assert own.project != "genbench"
 
 
 def test_the_same_run_at_once_leaves_one_whole_mirror(
