@@ -13,9 +13,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+from genbench.registry.classes import Class
 from genbench.registry.files import file_digest
 from genbench.registry.files import files_digest as files_digest
-from genbench.registry.program import Class, Program, program
+from genbench.registry.program import Program, program
 from genbench.registry.reading import Definition, Reading
 from genbench.registry.sources import SourceError as SourceError
 from genbench.registry.sources import versions

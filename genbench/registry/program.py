@@ -7,22 +7,17 @@ import builtins
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from genbench.registry.classes import Class
 from genbench.registry.reading import Definition, Meaning, Module, Outside, Reader, Reading
 from genbench.registry.sources import Location, SourceError, belongs, imported, locate, stamp
 from genbench.registry.syntax import (
     Function,
     Import,
-    Scope,
     Table,
-    bindings,
-    defines,
     read_table,
-    without_type_checking,
 )
 
 NOT_FOLLOWED = {
@@ -55,69 +50,6 @@ class Source:
         same = location == self.location and (location.path is None or stamp(location.path) == self._stamp)
         self._spec = now if same else None
         return same
-
-
-@dataclass(frozen=True, eq=False)
-class Class:
-    """A class whose methods can be taken one by one. `followed` is False for an interface."""
-
-    place: Definition
-    node: ast.ClassDef
-    program: Program
-    followed: bool
-
-    @cached_property
-    def members(self) -> dict[str, list[ast.stmt]]:
-        """Name -> the statements of the body that bind it."""
-        members: dict[str, list[ast.stmt]] = {}
-        for statement in without_type_checking(self.node.body):
-            for name in bindings([statement], self._package):
-                members.setdefault(name, []).append(statement)
-        return members
-
-    @cached_property
-    def head(self) -> Reading:
-        """Decorators, keywords, the names of bases, and what the body does besides defining names.
-
-        The bases are not reached by it: of them, too, only what is used counts.
-        """
-        reader = self.program.reader(self.place.module, self.place)
-        head = ast.ClassDef(
-            name=self.node.name,
-            bases=self.node.bases,
-            keywords=self.node.keywords,
-            decorator_list=self.node.decorator_list,
-            body=[statement for statement in without_type_checking(self.node.body) if not defines(statement)],
-        )
-        reading = reader.read([head])
-        reading.definitions -= {base.place for base in self.bases()}
-        return reading
-
-    def has(self, name: str, values: bool = True) -> bool:
-        """Whether the body binds the name; to a function, unless `values` count too."""
-        statements = self.members.get(name, [])
-        return bool(statements) and (values or isinstance(statements[-1], Function))
-
-    def readings(self, name: str) -> Iterator[Reading]:
-        """The statements that bind a member."""
-        for statement in self.members[name]:
-            reader = self.program.reader(self.place.module, self.place)
-            yield reader.read_member(statement, self._scope)
-
-    def bases(self) -> list[Class]:
-        """The base classes that have source here, in order."""
-        reader = self.program.reader(self.place.module)
-        places = [reader.resolve(base.value if isinstance(base, ast.Subscript) else base) for base in self.node.bases]
-        classes = [self.program.class_of(place) for place in places if isinstance(place, Definition)]
-        return [cls for cls in classes if cls is not None]
-
-    @cached_property
-    def _scope(self) -> Scope:
-        return bindings(self.node.body, self._package)
-
-    @property
-    def _package(self) -> str:
-        return self.program.source(self.place.module).location.package
 
 
 class Program:
@@ -187,10 +119,23 @@ class Program:
                 yield Reading(definitions={meaning})
 
     def loose(self, module: str) -> Iterator[Reading]:
-        """The statements of the module that do something besides defining names."""
+        """The statements of the module that do something besides defining names, such as a decorator that registers."""
         source = self.source(module)
-        for unit in source.table.loose:
-            yield self._reading(source, unit)
+        for unit, statement in enumerate(source.table.units):
+            if unit in source.table.loose or self._is_registered(module, statement):
+                yield self._reading(source, unit)
+
+    def _is_registered(self, module: str, statement: ast.stmt) -> bool:
+        """Whether the definition is decorated by code that is followed, which may keep it under another name."""
+        reader = self.reader(module)
+        waiting = list(statement.decorator_list if isinstance(statement, Function | ast.ClassDef) else [])
+        for node in waiting:  # of `@table.register("x")` what table.register and what table is
+            meaning = reader.resolve(node)
+            if isinstance(meaning, Definition) and self.is_followed(meaning.module):
+                return True
+            if isinstance(node, ast.Call | ast.Attribute):
+                waiting.append(node.func if isinstance(node, ast.Call) else node.value)
+        return False
 
     def everything(self, module: str) -> list[Definition]:
         """All definitions of a module."""
@@ -262,23 +207,24 @@ class Program:
     def class_of(self, place: Definition) -> Class | None:
         """The class that is defined there; None for anything else, and for one that is defined in several ways."""
         if place not in self._classes:
-            table = self.source(place.module).table
-            nodes = [table.units[unit] for unit in table.bound.get(place.name, ())]
+            source = self.source(place.module)
+            nodes = [source.table.units[unit] for unit in source.table.bound.get(place.name, ())]
             node = nodes[0] if len(nodes) == 1 else None
-            self._classes[place] = (
-                Class(place, node, self, self.is_followed(place.module)) if isinstance(node, ast.ClassDef) else None
-            )
+            self._classes[place] = None
+            if isinstance(node, ast.ClassDef):
+                followed, package = self.is_followed(place.module), source.location.package
+                self._classes[place] = Class(place, node, followed, package, lambda: self.reader(place.module, place))
         return self._classes[place]
 
     def lineage(self, cls: Class) -> list[Class]:
-        """The class and those it derives from, nearest first."""
+        """The class and those it derives from that have source here, nearest first."""
         lineage: list[Class] = []
         waiting = [cls]
         while waiting:
             one = waiting.pop(0)
             if one not in lineage:
                 lineage.append(one)
-                waiting = [*one.bases(), *waiting]
+                waiting = [*filter(None, map(self.class_of, one.bases)), *waiting]
         return lineage
 
     # -------------------------------------------------------------------------------------------------------- files

@@ -45,6 +45,15 @@ REACHES = {
     "statement of the module": ("import helper\nhelper.used(1)", "return 1"),
     "loop of the module": ("import helper\nfor i in range(3):\n    helper.used(i)", "return 1"),
     "decorated function": ("from helper import used\n@used\ndef g(): ...", "return g"),
+    "function that a decorator registers": (
+        "import helper\nTABLE = {}\ndef register(g): TABLE[g.__name__] = g\n@register\ndef g(): return helper.used(1)",
+        "return TABLE",
+    ),
+    "class that a decorator registers": (
+        "import helper\nTABLE = {}\nclass Register:\n    def name(self, n): return TABLE\nregister = Register()\n"
+        "@register.name('x')\nclass C: y = helper.used",
+        "return TABLE",
+    ),
     "conditional function": ("import sys, helper\nif sys:\n    def g(): return helper.used(1)", "return g()"),
     "module handed on": ("import helper", "return getattr(helper, x)"),
     "shadowed elsewhere": ("from helper import used", "def inner(used): return used\n    return used(inner(x))"),
