@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch._dynamo  # noqa: F401 (the first optimizer imports it, in a second that must not count as training)
+
 from genbench.errors import DivergedError
 from genbench.interfaces.ranks import Alone, Ranks
 from genbench.interfaces.training import Stage, StageSpec
