@@ -48,9 +48,9 @@ def train_stage(
 ) -> TrainingLog:
     """Train a freshly constructed stage, going on from the file `checkpoint` where it exists; it is left there.
 
-    Called by all ranks, which all return the same log. Rank 0 alone reads and writes the checkpoint, calls `report`
-    and honours an interrupt, after it has saved. Raises DivergedError, on all ranks, with the first step at which a
-    scalar was not finite: it is looked for at reports and before each save, so that no checkpoint holds NaN.
+    Called by all ranks; their logs differ in seconds only. Rank 0 alone reads and writes the checkpoint, calls `report`
+    and honours an interrupt, after it has saved. Raises DivergedError with the first step at which a scalar was not
+    finite: all ranks look for it at reports, and rank 0 also before it saves, so that no checkpoint holds NaN.
     """
     return _Sitting(stage, name, spec, view, settings, ranks or Alone(), checkpoint, report).train()
 
