@@ -153,7 +153,7 @@ class Evaluator:
                 drawn_only = set(OF_DRAWN_IMAGES).intersection(metric.reads)
                 lacking = any(source_of(self.common, inputs, source) is None for source in drawn_only)
                 if i == 0 or not (once or lacking):  # nobody needs to hear of each reference row what it has not
-                    read = {source: images for source, images in sets.items() if images and source in metric.reads}
+                    read = {source: images for source in metric.reads if (images := sets.get(source)) is not None}
                     yield Measuring(row, inputs, extractor, name, metric, read)
 
     def _extract_missing(self, measurings: list[Measuring]) -> None:

@@ -46,18 +46,18 @@ def choice(kind: str, cls: type, options: object) -> Choice:
 
 
 def main(count: int, results: Path) -> None:
-    """Score `count` images of 8x8 against as many."""
+    """Score `count` images of 16x16 against as many."""
     torch.set_num_threads(1)
     before, peak = anonymous(), [0.0]
     threading.Thread(target=watch, args=(peak,), daemon=True).start()
-    reference = NoiseImages((3, 8, 8), count, seed=1)
+    reference = NoiseImages((3, 16, 16), count, seed=1)
     metrics = {
         "frechet_distance": choice("metrics", FrechetDistance, NoOptions()),
         "kid": choice("metrics", KernelDistance, KernelDistanceOptions()),
     }
-    features = {"pixels": choice("features", Pixels, PixelsOptions(8))}
+    features = {"pixels": choice("features", Pixels, PixelsOptions())}
     evaluator = Evaluator(Store(results), features, metrics, Common(spec_of(reference), reference), batch_size=500)
-    scores = evaluator.score({"generated": Row(NoiseImages((3, 8, 8), count, seed=2))})
+    scores = evaluator.score({"generated": Row(NoiseImages((3, 16, 16), count, seed=2))})
     assert set(scores.rows["generated"]) == {"pixels/frechet_distance", "pixels/kid"}
     print(peak[0] - before)
 

@@ -251,6 +251,21 @@ def test_what_was_measured_is_found_again_and_nothing_is_called(evaluator, store
     assert arrays["apart"].shape == (10,)
 
 
+def test_every_id_is_known_before_anything_is_made(evaluator, store):
+    evaluate = evaluator(distance=Distance)
+    known = {place: identity.id for place, identity in evaluate.identities({"generated": drawn()}).items()}
+    assert CALLS == []
+    assert not store.root.exists()
+    scores = evaluate.score({"generated": drawn()})
+    assert known == {artifact.key: artifact.id for artifact in scores.artifacts}
+
+
+def test_no_images_are_too_few(evaluator):
+    scores = evaluator(distance=Distance, frechet_distance=FrechetDistance).score({"generated": drawn(0)})
+    assert scores.rows == {"generated": {}}
+    assert set(scores.left_out) == {"generated: means/distance", "generated: means/frechet_distance"}
+
+
 def test_one_more_metric_measures_that_alone(evaluator):
     evaluator(distance=Distance).score({"generated": drawn()})
     CALLS.clear()

@@ -13,12 +13,12 @@ import pytest
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="anonymous memory is read from /proc")
 def test_four_times_as_many_images_take_little_more(tmp_path: Path) -> None:
     peak = {}
-    for count in (5_000, 20_000):
+    for count in (2_500, 10_000):
         command = [sys.executable, str(Path(__file__).with_name("scoring_process.py")), str(count), str(tmp_path / "r")]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
         assert done.returncode == 0, done.stderr
         peak[count] = float(done.stdout)
-    # 20,000 images are 15 MB of features, and 31 MB in float64: neither, for either set, may be held.
-    assert peak[20_000] <= peak[5_000] + 60, peak
-    assert peak[20_000] <= 150, peak
+    # 10,000 images of 768 features are 31 MB, and 61 MB in float64: neither set may be held so.
+    assert peak[10_000] <= peak[2_500] + 40, peak
+    assert peak[10_000] <= 150, peak
