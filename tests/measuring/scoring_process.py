@@ -37,7 +37,7 @@ def watch(peak: list[float]) -> None:
     """Sample for ever."""
     while True:
         peak[0] = max(peak[0], anonymous())
-        time.sleep(0.002)
+        time.sleep(0.005)
 
 
 def choice(kind: str, cls: type, options: object) -> Choice:
@@ -53,7 +53,7 @@ def main(count: int, results: Path) -> None:
     reference = NoiseImages((3, 16, 16), count, seed=1)
     metrics = {
         "frechet_distance": choice("metrics", FrechetDistance, NoOptions()),
-        "kid": choice("metrics", KernelDistance, KernelDistanceOptions()),
+        "kid": choice("metrics", KernelDistance, KernelDistanceOptions(2_000)),
     }
     features = {"pixels": choice("features", Pixels, PixelsOptions())}
     evaluator = Evaluator(Store(results), features, metrics, Common(spec_of(reference), reference), batch_size=500)
