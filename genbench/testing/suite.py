@@ -35,7 +35,7 @@ class Suite:
             broken = [f"plugin '{s.name}' is broken: {s.error}" for s in plugins.statuses if s.status == "broken"]
             pytest.fail(
                 "; ".join(
-                    (f"no plugin registers a {cls.kind} '{cls.name}': is yours installed (pip install -e .)?", *broken)
+                    (f"no plugin registers {cls.kind}={cls.name}: is yours installed (pip install -e .)?", *broken)
                 )
             )
         return plugins.registry.get(cls.kind, cls.name)
