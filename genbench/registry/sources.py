@@ -70,8 +70,12 @@ def locate(module: str) -> Location | None:
 def _spec(module: str) -> ModuleSpec | None:
     try:
         return imported(module) or importlib.util.find_spec(module)
-    except (ImportError, ValueError):
+    except ValueError:  # a script
         return None
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{module}.".startswith(f"{error.name}."):
+            return None
+        raise SourceError(f"the package of module '{module}' cannot be imported: {error}") from error
 
 
 def belongs(top: str, other: str) -> bool:

@@ -109,6 +109,8 @@ def test_an_installed_library_is_named_as_pip_does() -> None:
         ("broken:f", "cannot be read: .*line 1"),
         ("main:missing", "'main:missing' cannot be found in the source of its module"),
         ("main:g", "module 'compiled' has no Python source"),
+        ("failing.part:f", "package of module 'failing.part' cannot be imported: No module named 'not_installed'"),
+        ("plain.part:f", "'plain.part' cannot be found"),
         ("json:dumps", "'json:dumps' cannot be found"),
         (len, "'builtins:len' cannot be found"),
         (lambda x: x, "<lambda>' cannot be found"),
@@ -117,6 +119,8 @@ def test_an_installed_library_is_named_as_pip_does() -> None:
 def test_what_has_no_source_is_refused(tree, root, words: str) -> None:
     tree.write(f"compiled{EXTENSION_SUFFIXES[0]}", b"")
     tree.write("broken.py", "def f(:\n")
+    tree.write("failing/__init__.py", "import not_installed\n")
+    tree.write("plain.py", "")
     tree.write("main.py", "import compiled\ndef g(): return compiled.h()\n")
     with pytest.raises(SourceError, match=words):
         tree.code(root)
