@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
@@ -17,7 +17,6 @@ from genbench.discovery.plugins import load_plugins
 from genbench.running.plan import Plan
 
 if TYPE_CHECKING:
-    from genbench.running.identity import Identity
     from genbench.store.records import RunRecord
 
 
@@ -36,9 +35,10 @@ def plan_again(record: RunRecord, results: Path) -> Plan:
         raise MistakeError(f"{record.run_id} cannot be composed any more: {words}") from None
 
 
-def identities_of(record: RunRecord, results: Path) -> dict[str, Identity]:
+def identities_of(record: RunRecord, results: Path) -> dict[str, Any]:
     """What each artifact of the run would be now, by "stages/denoiser", "samples", "timings". Raises MistakeError."""
-    from genbench.running.lookup import RefusedError, identities
+    from genbench.running.lookup import RefusedError
+    from genbench.running.now import identities
 
     try:
         return identities(plan_again(record, results))

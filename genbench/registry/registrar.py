@@ -53,7 +53,7 @@ class Registrar:
         if not kind_of(kind).value:
             how = f"with registry.{'model' if kind == 'model' else 'component'}(...)"
             raise self._refused(kind, name, f"it is no value ({', '.join(value_kinds())}); register it {how}")
-        self._add(Entry(kind, name, summary, cls, cls, self.provider, defaults=getattr(cls, "defaults", {})))
+        self._add(Entry(kind, name, summary, cls, cls, self.provider, defaults=dict(getattr(cls, "defaults", {}))))
 
     def component(self, kind: str, name: str, target: str, options: type[Any] = NoOptions, *, summary: str) -> None:
         """Register a dataset, feature extractor, metric, tracker or report format as "module:callable", called with its

@@ -16,7 +16,7 @@ from genbench.errors import DivergedError
 from genbench.images import save_grid
 from genbench.interfaces.ranks import Alone, Ranks
 from genbench.running.artifacts import draw, time_model
-from genbench.running.identity import generator_class
+from genbench.running.identity import generator_class, learner_libraries
 from genbench.running.lookup import Asked, RefusedError, look_up, resolved, run_name
 from genbench.running.model import Model
 from genbench.running.plan import Plan
@@ -86,13 +86,13 @@ def _recorded(asked: Asked, run_id: str, ranks: Ranks, progress: Progress) -> Ru
         status = Status.DIVERGED if isinstance(error, DivergedError) else Status.FAILED
         reason = str(error) if isinstance(error, RankError) else f"{type(error).__name__}: {error}"
         progress.say(f"{status.value}: {reason}")
-        record = begun(asked.plan, asked.dataset, asked.reference, asked.ids, run_id)
+        record = _begun(asked, run_id)
         return replace(record, status=status, reason=reason)
 
 
 def _run(asked: Asked, run_id: str, store: Store, ranks: Ranks, progress: Progress) -> RunRecord:
     plan, dataset, spec, ids = asked.plan, asked.dataset, asked.spec, asked.ids
-    record = begun(plan, dataset, asked.reference, ids, run_id)
+    record = _begun(asked, run_id)
     model = Model(plan, dataset, spec, ids.stages, store, ranks, progress)
     if reason := _incompatible(asked, model):
         progress.say(f"incompatible: {reason}")
@@ -122,6 +122,11 @@ def _run(asked: Asked, run_id: str, store: Store, ranks: Ranks, progress: Progre
         return record
     progress.say("scored")
     return done(plan, record, store, ids, Found(tuple(stages), drawn, timed, scored))
+
+
+def _begun(asked: Asked, run_id: str) -> RunRecord:
+    libraries = learner_libraries(asked.plan, asked.spec)
+    return begun(asked.plan, asked.dataset, asked.reference, asked.ids, run_id, libraries)
 
 
 def _incompatible(asked: Asked, model: Model) -> str | None:

@@ -25,6 +25,12 @@ from genbench.store.digests import digest, plain
 from genbench.store.provenance import hardware
 from genbench.training.stages import resolved, resolved_specs, stage_data
 
+TRAINING = (
+    "genbench.training.stages:construct",
+    "genbench.training.optimisation:Optimisation",
+    "genbench.training.view:SplitView",
+)
+"""The harness's own part of training: all that weights depend on, and nothing of reports and checkpoints."""
 DRAWING = (
     "genbench.drawing.preparing:prepare_runner",
     "genbench.drawing.draw:draw_images",
@@ -127,7 +133,7 @@ def _stage(
         seed=plan.training.seed,
         precision=plan.training.precision,
         code=code(stage.stage, contract=STAGE_DEFAULTS, given=(stage.options,)).parts,
-        harness=code("genbench.training.stages:construct", "genbench.training.loop:train_stage").parts,
+        harness=code(*TRAINING).parts,
     )
 
 

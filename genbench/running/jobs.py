@@ -90,7 +90,9 @@ def run_job(plan: Plan, live: bool = True, ranks: Ranks | None = None) -> RunRec
     report(state="done", run_id=record.run_id, objective=objective_of(record, plan.objective))
     if outcome.reused:
         announce(f"[{label}] {record.run_id}: answered from the store")
-    safely(lambda: plan.tracking.build().mirror(record, results, place.sweep), plan.tracking.name, place.sweep)
+    safely(
+        lambda: plan.tracking.build().mirror(record, results, place.sweep, place.axes), plan.tracking.name, place.sweep
+    )
     return record
 
 

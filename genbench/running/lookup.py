@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from genbench.data.loading import load
 from genbench.drawing.devices import resolve_device
 from genbench.interfaces.data import Dataset, DataSpec, ImageSet
-from genbench.running.identity import Identity, RunIds, run_ids
+from genbench.running.identity import RunIds, run_ids
 from genbench.running.plan import Plan
 
 
@@ -36,15 +36,6 @@ def look_up(plan: Plan) -> Asked:
         return Asked(plan, dataset, spec, reference, run_ids(plan, dataset, spec, reference))
     except (ValueError, OSError) as error:
         raise RefusedError(str(error)) from error
-
-
-def identities(plan: Plan) -> dict[str, Identity]:
-    """What each artifact of the plan's run would be now, by "stages/denoiser", "samples", "timings". Raises
-    RefusedError.
-    """
-    ids = look_up(replace(plan, device=resolved(plan.device))).ids
-    stages = {f"stages/{name}": identity for name, identity in ids.stages.items()}
-    return {**stages, "samples": ids.samples, "timings": ids.timing}
 
 
 def run_name(asked: Asked) -> str:

@@ -51,10 +51,16 @@ class Found:
     scored: Scores
 
 
-def begun(plan: Plan, dataset: Dataset, reference: ImageSet, ids: RunIds, run_id: str) -> RunRecord:
-    """The record of a run that has not ended; it lists what the run would join, for it may go on from there."""
+def begun(
+    plan: Plan, dataset: Dataset, reference: ImageSet, ids: RunIds, run_id: str, libraries: Mapping[str, str]
+) -> RunRecord:
+    """The record of a run that has not ended; it lists what the run would join, for it may go on from there.
+
+    `libraries` are the versions of what the model's learners import.
+    """
     entry = plan.model.entry
     seeds = {"training": plan.training.seed, "sampling": plan.sampling.seed}
+    made = provenance(plan.device, seeds, plan.place.command)
     return RunRecord(
         run_id=run_id,
         status=Status.FAILED,
@@ -68,7 +74,7 @@ def begun(plan: Plan, dataset: Dataset, reference: ImageSet, ids: RunIds, run_id
             fingerprint=dataset.fingerprint,
             splits={name: len(split) for name, split in dataset.splits.items()},
         ),
-        reference=images_record(reference, "reference"),
+        reference=images_record(reference, _split(dataset, reference)),
         model=ModelRecord(
             name=entry.name,
             plugin=entry.provider,
@@ -82,7 +88,7 @@ def begun(plan: Plan, dataset: Dataset, reference: ImageSet, ids: RunIds, run_id
         values={group: choice_record(choice) for group, choice in plan.values.items() if group != "sampler"},
         features={name: choice_record(choice) for name, choice in plan.features.items()},
         metrics={name: choice_record(choice) for name, choice in plan.metrics.items()},
-        provenance=provenance(plan.device, seeds, plan.place.command),
+        provenance=replace(made, versions={**made.versions, **libraries}),
         artifacts=(
             *(
                 ArtifactRecord(kind="stages", id=identity.id, name=name, reused=False)
@@ -151,6 +157,11 @@ def merged(record: RunRecord, before: RunRecord | None) -> RunRecord:
 def choice_record(choice: Choice) -> ChoiceRecord:
     """A registered thing with its options."""
     return ChoiceRecord(name=choice.name, options=plain(choice.values()))
+
+
+def _split(dataset: Dataset, images: ImageSet) -> str:
+    """The name of the split that these images are from."""
+    return next((name for name, split in dataset.splits.items() if split.id == images.id), "reference")
 
 
 def _version(provider: str) -> str:

@@ -52,8 +52,10 @@ def evaluator(asked: Asked, model: Model) -> Evaluator:
     )
 
 
-def rows(asked: Asked, model: Model, requests: Requests, drawn: Drawn, timed: Timed | None) -> dict[str, Row]:
-    """Every row by name: the run's images first, then what they are compared with."""
+def rows(asked: Asked, requests: Requests, drawn: Drawn, timed: Timed | None, model: Model | None) -> dict[str, Row]:
+    """Every row by name: the run's images first, then what they are compared with. The sets that the model itself brings
+    are left out where it is None.
+    """
     generated = _generated(asked, requests, drawn, timed)
     held_out = asked.dataset.splits.get("held_out")
     at_held_out = min(len(generated.images), len(held_out)) if held_out else 0
@@ -65,7 +67,7 @@ def rows(asked: Asked, model: Model, requests: Requests, drawn: Drawn, timed: Ti
     further: Mapping[str, Callable[[], Mapping[str, ImageSet]]] = {
         "the runner": lambda: {name: images for name, images in drawn.sets.items() if name != IMAGES},
         "the task": lambda: asked.plan.task_value.baselines(asked.dataset),
-        "the model": lambda: _extra_sets(asked, model, held_out),
+        "the model": lambda: _extra_sets(asked, model, held_out) if model else {},
     }
     for giver, sets in further.items():
         for name, images in sets().items():
@@ -79,7 +81,7 @@ def score(
     asked: Asked, model: Model, evaluator: Evaluator, requests: Requests, drawn: Drawn, timed: Timed | None
 ) -> Scores:
     """Measure every row; all ranks extract together. `timed` is known to rank 0."""
-    return evaluator.score(rows(asked, model, requests, drawn, model.ranks.broadcast(timed)))
+    return evaluator.score(rows(asked, requests, drawn, model.ranks.broadcast(timed), model))
 
 
 def _generated(asked: Asked, requests: Requests, drawn: Drawn, timed: Timed | None) -> Row:
