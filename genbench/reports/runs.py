@@ -211,7 +211,7 @@ def _costs(record: RunRecord) -> dict[str, str]:
             continue
         exact = cost.reason == EXACT and cost.value >= 1e4
         text = bytes_text(int(cost.value)) if cost.unit == "bytes" else scaled(cost.value) if exact else _written(cost)
-        unit = "" if cost.unit in ("", "bytes") else f" {cost.unit}"
+        unit = "" if cost.unit in ("", "bytes") or heading.endswith(cost.unit) else f" {cost.unit}"
         marks = f" ({'; '.join(MARKS[mark] for mark in cost.marks)})" if cost.marks else ""
         lines[heading] = f"{text}{unit}{marks}"
     return lines

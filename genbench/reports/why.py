@@ -105,7 +105,7 @@ def compare_now(store: Store, record: RunRecord, now: Mapping[str, Identified]) 
             changed[then[key].id] = key
     for key in sorted(then.keys() - now.keys(), key=_place_of_kind):
         sources = [changed[value] for value in _texts(then[key].parts) if value in changed]
-        words[key] = f"anew: another {_called(sources[0])}" if sources else f"{IN_STORE}, if its own code is as it was"
+        words[key] = f"anew: {_another(sources[0])}" if sources else f"{IN_STORE}, if its own code is as it was"
         if sources:
             changed[then[key].id] = key
     return _grouped({key: words[key] for key in dict.fromkeys((*now, *then))})
@@ -152,7 +152,7 @@ def _because(key: str, here: Mapping[str, Identified], there: Mapping[str, Ident
     for place, left, right in differences(one, other):
         earlier = _artifact(names, left)
         if earlier and earlier == _artifact(names, right):
-            before.append(f"another {_called(earlier)}")
+            before.append(_another(earlier))
         elif any(name in CODE for name in place[:-1]):
             code.append(f"definition {place[-1]} {_difference(left, right, wording)}")
         else:
@@ -227,6 +227,10 @@ def _grouped(words: Mapping[str, str]) -> list[tuple[str, str]]:
 def _place_of_kind(key: str) -> int:
     kind = key.partition("/")[0]
     return list(KINDS).index(kind) if kind in KINDS else len(KINDS)
+
+
+def _another(key: str) -> str:
+    return f"{'other' if key.partition('/')[0] in ('samples', 'features') else 'another'} {_called(key)}"
 
 
 def _called(*keys: str) -> str:

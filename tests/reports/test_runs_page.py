@@ -91,7 +91,7 @@ def test_the_page_of_a_finished_run(store):
         "compared with train: 1,500",
         "dataset digits: 1,500 train, 297 held_out",
         "timed on a processor, 1 thread, float32, batch 250",
-        "images/s 1,000 ± 10 images/s",
+        "images/s 1,000 ± 10",
         "memory 512 MB",
         "FLOP 1.50 G",
         f"2 MB {store / 'artifacts' / 'stages' / 'm1'}",

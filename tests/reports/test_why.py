@@ -100,7 +100,7 @@ def test_another_option_and_what_follows_from_it(compared):
         ),
         ("samples", "another stage denoiser"),
         ("timing", "another stage denoiser"),
-        ("3 scores", "another samples"),
+        ("3 scores", "other samples"),
     ]
 
 
@@ -212,9 +212,9 @@ def test_an_edited_runner_draws_anew_and_what_reads_the_images_follows(tmp_path,
     assert compare_now(Store(tmp_path), record, {"stages/denoiser": stage(), "samples": edited}) == [
         ("stage denoiser", "in the store"),
         ("samples", "anew: definition LatentRunner differs"),
-        ("features generated", "anew: another samples"),
+        ("features generated", "anew: other samples"),
         ("features real", "in the store, if its own code is as it was"),
-        ("score x", "anew: another features generated"),
+        ("score x", "anew: other features generated"),
     ]
 
 
