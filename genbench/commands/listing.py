@@ -133,7 +133,10 @@ def _remark(status: PluginStatus, registry: Iterable[Entry]) -> Text:
         return Text(status.error, style="red").append(f"\n{advice}", style="not red default")
     if status.status == "blocked":
         return Text(f"{status.error}; take it out of there to use it")
-    return Text(", ".join(f"{entry.kind}={entry.name}" for entry in registry if entry.provider == status.name))
+    brought = Text(", ".join(f"{entry.kind}={entry.name}" for entry in registry if entry.provider == status.name))
+    for line in status.refused:
+        brought.append(f"\n{line}", style="red")
+    return brought
 
 
 def _description(entry: Entry) -> Text:

@@ -31,6 +31,12 @@ class Identity:
     parts: Mapping[str, Any]
     libraries: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, libraries: Mapping[str, str] | None = None, /, **parts: Any) -> Identity:
+        """The parts as plain JSON values, and their digest."""
+        values = {name: plain(value) for name, value in parts.items()}
+        return cls(digest(**values), values, libraries or {})
+
 
 def features_identity(images: ImageSet, extractor: Choice, device_kind: str, batch_size: int) -> Identity:
     """Of the features of the collection that these images are from. Rows count from `images.first`, so that sets which
@@ -39,20 +45,18 @@ def features_identity(images: ImageSet, extractor: Choice, device_kind: str, bat
     `device_kind` is "cpu" or "cuda". Raises what the extractor's `fingerprint` raises.
     """
     cls, versions = extractor.entry.load(), libraries(extractor.entry.load())
-    parts = plain(
-        {
-            "images": images.id,
-            "first": images.first,
-            "options": counted_options(extractor.options),
-            "weights": cls.fingerprint(extractor.options),
-            "libraries": versions,
-            "device": device_kind,
-            "batch_size": batch_size,
-            "code": code(cls, given=(extractor.options,)).parts,
-            "harness": code(extract).parts,
-        }
+    return Identity.of(
+        versions,
+        images=images.id,
+        first=images.first,
+        options=counted_options(extractor.options),
+        weights=cls.fingerprint(extractor.options),
+        libraries=versions,
+        device=device_kind,
+        batch_size=batch_size,
+        code=code(cls, given=(extractor.options,)).parts,
+        harness=code(extract).parts,
     )
-    return Identity(digest(**parts), parts, versions)
 
 
 def score_identity(metric: Metric, options: Any, reads: Mapping[str, Any]) -> Identity:

@@ -16,7 +16,7 @@ from genbench.images import ArrayImages
 from genbench.interfaces.data import ImageSet
 from genbench.interfaces.drawing import IMAGES
 from genbench.interfaces.measurement import Measurement
-from genbench.running.identity import Identity
+from genbench.measuring.identity import Identity
 from genbench.running.model import Model
 from genbench.store.provenance import device_name, now
 from genbench.store.records import Sitting

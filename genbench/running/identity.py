@@ -18,10 +18,11 @@ from typing import Any
 from genbench.interfaces.data import Dataset, DataSpec, ImageSet
 from genbench.interfaces.drawing import Generator
 from genbench.interfaces.training import StagePlan, StageSpec
+from genbench.measuring.identity import Identity
 from genbench.registry.choice import Choice
 from genbench.registry.code import code, libraries
 from genbench.running.plan import Plan
-from genbench.store.digests import digest, plain
+from genbench.store.digests import digest
 from genbench.store.provenance import hardware
 from genbench.training.stages import resolved, resolved_specs, stage_data
 
@@ -39,20 +40,6 @@ DRAWING = (
 """The harness's own part of drawing."""
 LEARNT = ("__init__", "load_state")
 """What is run of a generator before it is asked for anything."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The id of an artifact, and the parts of its hash by name."""
-
-    id: str
-    parts: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, **parts: Any) -> Identity:
-        """The parts as plain JSON values, and their digest."""
-        values = {name: plain(value) for name, value in parts.items()}
-        return cls(digest(**values), values)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from genbench.interfaces.data import Dataset, DataSpec
 from genbench.interfaces.drawing import DrawSpec, Generator, Runner
 from genbench.interfaces.ranks import Ranks
 from genbench.interfaces.training import Stage, StagePlan, StageState
+from genbench.measuring.identity import Identity
 from genbench.running.describing import describe_with
-from genbench.running.identity import Identity, generator_class, learner_libraries, planned_stages
+from genbench.running.identity import generator_class, learner_libraries, planned_stages
 from genbench.running.plan import Plan
 from genbench.running.progress import Progress
 from genbench.store.artifacts import Store

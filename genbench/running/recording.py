@@ -149,9 +149,18 @@ def merged(record: RunRecord, before: RunRecord | None) -> RunRecord:
             name: {**before.rows.get(name, {}), **record.rows.get(name, {})}
             for name in dict.fromkeys((*record.rows, *before.rows))
         },
-        left_out={**before.left_out, **record.left_out},
+        left_out={
+            **{key: reason for key, reason in before.left_out.items() if not _asked(key, record)},
+            **record.left_out,
+        },
         artifacts=(*record.artifacts, *(artifact for artifact in before.artifacts if artifact.key not in known)),
     )
+
+
+def _asked(key: str, record: RunRecord) -> bool:
+    """Whether the record's command asked for what a key of `left_out` names: "<row>: <extractor>/<metric>"."""
+    extractor, _, metric = key.rpartition(": ")[2].rpartition("/")
+    return metric in record.metrics and extractor in ("", *record.features)
 
 
 def choice_record(choice: Choice) -> ChoiceRecord:

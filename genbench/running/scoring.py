@@ -38,7 +38,7 @@ def evaluator(asked: Asked, model: Model) -> Evaluator:
         plan.features,
         plan.metrics,
         Common(
-            spec=asked.spec,
+            spec=asked.dataset.spec,
             reference=asked.reference,
             held_out=asked.dataset.splits.get("held_out"),
             training=asked.dataset.splits["train"] if model.stages else None,
@@ -53,8 +53,8 @@ def evaluator(asked: Asked, model: Model) -> Evaluator:
 
 
 def rows(asked: Asked, requests: Requests, drawn: Drawn, timed: Timed | None, model: Model | None) -> dict[str, Row]:
-    """Every row by name: the run's images first, then what they are compared with. The sets that the model itself brings
-    are left out where it is None.
+    """Every row by name: the run's images first, then what they are compared with. The sets that the model itself
+    brings are left out where it is None.
     """
     generated = _generated(asked, requests, drawn, timed)
     held_out = asked.dataset.splits.get("held_out")

@@ -2,7 +2,8 @@
 
 Reads a JSON list of jobs from standard input, each {"edits": [[file, old, new], ...], "overrides": [...]}: the files
 are changed (a new one is made where `old` is empty), a fresh child process that has imported torch and nothing of
-genbench tells the ids, and the files are changed back. Forking after the slow imports makes forty fresh processes affordable.
+genbench tells the ids, and the files are changed back. Forking after the slow imports makes forty fresh processes
+affordable.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ALL = ("gan", "latent_diffusion", "pixelcnn", "probe")
+ADDED = "    def added(self):\n        return 1\n\n"
+EVERY_METRIC = "metrics=[vendi_score,prdc,bits_per_dim,kid,inception_score,frechet_distance]"
 UNUSED = "from __future__ import annotations\n\n\ndef unused(x):\n    return x\n\n\nclass Unused:\n    value = 1\n"
 FUTURE = "from __future__ import annotations\n"
 
@@ -151,7 +153,7 @@ CHANGES = {
         {},
     ),
     "a method added to a contract": Change(
-        [("genbench/interfaces/training.py", "    def begin(self", "    def added(self):\n        return 1\n\n    def begin(self")],
+        [("genbench/interfaces/training.py", "    def begin(self", ADDED + "    def begin(self")],
         {},
     ),
     "what nobody reads in a plugin": Change(
@@ -163,9 +165,11 @@ CHANGES = {
         ],
         {},
     ),
-    "order of metrics": Change([], {}, ("metrics=[vendi_score,prdc,bits_per_dim,kid,inception_score,frechet_distance]",)),
+    "order of metrics": Change([], {}, (EVERY_METRIC,)),
     "tracking and checkpoints": Change([], {}, ("training.checkpoint_seconds=1", "quick=true")),
-    "a sampler that nobody uses": Change([("genbench/diffusion/samplers.py", "self.eta, draw)", "self.eta, draw + 0)")], {}),
+    "a sampler that nobody uses": Change(
+        [("genbench/diffusion/samplers.py", "self.eta, draw)", "self.eta, draw + 0)")], {}
+    ),
     # -------------------------------------------------------------------------------------------------------- models
     "construction": Change(
         [("genbench/training/stages.py", "torch.manual_seed(stage_seed(", "torch.manual_seed(1 + stage_seed(")],
@@ -178,11 +182,14 @@ CHANGES = {
         {"latent_diffusion": "M"},
     ),
     "a default in a contract": Change(
-        [("genbench/interfaces/training.py", "warmup_steps: int = 0", "warmup_steps: int = 3")], {"gan": "M", "probe": "M"}
+        [("genbench/interfaces/training.py", "warmup_steps: int = 0", "warmup_steps: int = 3")],
+        {"gan": "M", "probe": "M"},
     ),
     "the training seed": Change([], {"*": "M"}, ("training.seed=1",)),
     "the budget": Change([], {"*": "M"}, ("training.budget=steps:7",)),
-    "a learner's helper": Change([("loose/probe/helper.py", "batch.images.mean()", "batch.images.sum()")], {"probe": "M"}),
+    "a learner's helper": Change(
+        [("loose/probe/helper.py", "batch.images.mean()", "batch.images.sum()")], {"probe": "M"}
+    ),
     "data that a learner reads": Change([("loose/probe/learner.txt", "a", "b")], {"probe": "M"}),
     # ------------------------------------------------------------------------------------------- samples and timings
     "the executor": Change(
@@ -202,7 +209,9 @@ CHANGES = {
     "the sampling seed": Change([], {"*": "S"}, ("sampling.seed=1",)),
     "the batch size": Change([], {"*": "ST"}, ("sampling.batch_size=100",)),
     "plain or fast": Change([], {"*": "ST"}, ("sampling.fast=true",)),
-    "a runner's helper": Change([("loose/probe/helper.py", "return request.keys", "return -request.keys")], {"probe": "ST"}),
+    "a runner's helper": Change(
+        [("loose/probe/helper.py", "return request.keys", "return -request.keys")], {"probe": "ST"}
+    ),
     "data that a runner reads": Change([("loose/probe/runner.txt", "a", "b")], {"probe": "ST"}),
     "a declared file": Change([("loose/declared.txt", "a", "b")], {"probe": "ST"}),
     "the clock": Change([("genbench/drawing/rounds.py", "WARM_UP_RUNS = 3", "WARM_UP_RUNS = 4")], {"*": "T"}),
@@ -211,14 +220,12 @@ CHANGES = {
     "an extractor": Change([("genbench/features/pixels.py", ".flatten(1)", ".flatten(1) * 100")], {"*": "F(pixels)"}),
     "data that an extractor reads": Change([("loose/probe/extractor.txt", "a", "b")], {"*": "F(probe)"}),
     "the order of extraction": Change(
-        [("genbench/measuring/extraction.py", "batch = images.read(start, stop)", "batch = images.read(start, stop).flip(0)")],
+        [("genbench/measuring/extraction.py", "images.read(start, stop)", "images.read(start, stop).flip(0)")],
         {"*": "F(digits) F(pixels) F(probe)"},
     ),
     "the batch size of extraction": Change([], {"*": "F(digits) F(pixels) F(probe)"}, ("extraction.batch_size=32",)),
     "the device of extraction": Change([], {"*": "F(digits) F(pixels) F(probe)"}, ("extraction.device=cuda",)),
-    "a metric's formula": Change(
-        [("genbench/metrics/kid.py", ".add_(1)", ".add_(2)")], {"*": "C(kid)"}
-    ),
+    "a metric's formula": Change([("genbench/metrics/kid.py", ".add_(1)", ".add_(2)")], {"*": "C(kid)"}),
     "an option of a metric": Change([], {"*": "C(prdc)"}, ("metrics.prdc.k=3",)),
     "the likelihood's formula": Change(
         [(f"{PIXELS}/model.py", "math.log(len(labels))", "math.log(1 + len(labels))")], {"pixelcnn": "L"}
@@ -226,7 +233,7 @@ CHANGES = {
     "the formula of bits per dimension": Change(
         [("genbench/metrics/bits_per_dim.py", "math.log(2)", "math.log(4)")], {"*": "L"}
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
