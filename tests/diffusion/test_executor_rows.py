@@ -13,7 +13,7 @@ from genbench.diffusion.denoiser import Denoiser
 from genbench.diffusion.executor import Trajectory
 from genbench.diffusion.grids import Karras, UniformTime
 from genbench.diffusion.guidance import ClassifierFree
-from genbench.diffusion.predictions import Prediction
+from genbench.diffusion.predictions import Prediction, preconditioning
 from genbench.diffusion.samplers import DDIM, Ancestral, Euler, Heun
 from genbench.diffusion.schedules import EDM, Flow, LinearBeta
 from genbench.diffusion.tables import DATA, HOOK_DRAWS, Level, Memory, Row, Table
@@ -130,8 +130,11 @@ def test_learned_variances_interpolate_between_the_bounds():
     for options in SEEN.values():
         assert_same(trajectory(table, learned, **options).run(KEYS), mean + deviation * noise(1))
     assert_same(trajectory(table).run(KEYS), mean + 0.2 * noise(1))  # a network without them: the table's own weight
-    guided = trajectory(table, {**learned, "unconditional": CONDITIONAL}, guidance=ClassifierFree(2)).run(KEYS)
-    assert_same(guided, mean + deviation * noise(1))  # the variances of the first prediction
+    for other in (CONDITIONAL, Denoiser(lambda x, labels, /: half_and_half(x, labels).sin(), Prediction.x0, 1.0, True)):
+        guided = trajectory(table, {**learned, "unconditional": other}, guidance=ClassifierFree(2)).run(KEYS)
+        strong, weak = x0_hat(x, NOISY), x0_hat(x, NOISY, other)[:, :2]
+        combined = 0.5 * x + 0.3 * (2 * strong - weak)
+        assert_same(guided, combined + deviation * noise(1))  # the variances are those of the first prediction
 
 
 @pytest.mark.parametrize("sampler", [Euler(7), Heun(7)], ids=str)
@@ -163,6 +166,17 @@ def test_guidance_that_reads_what_is_not_offered_is_refused():
     with pytest.raises(ValueError, match="reads the unconditional prediction, but the model offers conditional only"):
         trajectory(Euler(4), guidance=ClassifierFree(2))
     assert trajectory(Euler(4), guidance=ClassifierFree(2, log_snr_min=100)).nfe == 4  # reads it nowhere on this path
+
+
+def test_predictions_may_be_of_different_kinds():
+    other = Denoiser(CONDITIONAL.network, Prediction.edm, sigma_data=0.3)
+    drawn = trajectory(Euler(1), {"conditional": CONDITIONAL, "unconditional": other}, guidance=ClassifierFree(2))
+    level = drawn.table.rows[1].call
+    x = level.sigma * noise(0)
+    skip, out, scaling = (float(c) for c in preconditioning(Prediction.edm, level.alpha, level.sigma, 0.3))
+    labels = torch.full((5,), -level.log_snr / 8, dtype=torch.float64)
+    weak = skip * x + out * CONDITIONAL.network(scaling * x, labels)
+    assert_same(drawn.run(KEYS), 2 * x0_hat(x, level) - weak)  # the only step ends in data
 
 
 class Plus:
@@ -298,3 +312,17 @@ def test_a_trace_sees_every_row():
     assert_same(predictions[1], x0_hat(states[0], rows[1].call))
     assert_same(predictions[2], x0_hat(states[1], rows[2].call))
     assert torch.equal(states[-1], drawn)
+
+
+@pytest.mark.parametrize("guidance", [None, ClassifierFree(2)], ids=str)
+def test_a_trace_sees_predictions_that_the_row_writes_over(guidance):
+    seen = []
+    row = Row(1, DATA, ((1, 2.0), (0, 0.5)), call=NOISY, memories=(Memory(1),))
+
+    def trace(row, state, x0):
+        seen.append((state.clone(), None if x0 is None else x0.clone()))
+
+    trajectory(Table((START, row), slots=2), BOTH, guidance=guidance, trace=trace).run(KEYS)
+    (start, _), (state, x0) = seen
+    assert_same(state, 2 * x0 + 0.5 * start)
+    assert not torch.equal(state, x0)
