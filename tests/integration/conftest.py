@@ -1,0 +1,133 @@
+"""Commands in processes of their own, forked from one that has imported everything, and a model that costs nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+PATIENCE = 120.0
+"""Seconds after which a command that does not end is a failure."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended; `code` is minus the signal where one ended it."""
+
+    code: int
+    output: str
+    errors: str
+
+
+class Command:
+    """A command at work, in the process `pid`."""
+
+    def __init__(self, pid: int, output: int, errors: int, news: int) -> None:
+        self.pid, self._output, self._news = pid, output, news
+        self._errors = os.fdopen(errors, encoding="utf-8")
+        self._said = ""
+
+    def says(self, words: str) -> None:
+        """Wait until a line on standard error holds these words. Fails if the command ends without them."""
+        for line in self._errors:
+            self._said += line
+            if words in line:
+                return
+        pytest.fail(f"it ended without saying {words!r}:\n{self._said}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process, and to none of its children."""
+        os.kill(self.pid, number)
+
+    def ends(self) -> Done:
+        """Wait for its end."""
+        self._said += self._errors.read()
+        ready, _, _ = select.select([self._news], [], [], PATIENCE)
+        if not ready:
+            os.killpg(self.pid, signal.SIGKILL)
+            pytest.fail(f"it did not end:\n{self._said}")
+        code = int(os.read(self._news, 32))
+        self._errors.close()
+        os.close(self._news)
+        with os.fdopen(self._output, encoding="utf-8") as output:
+            output.seek(0)
+            return Done(code, output.read(), self._said)
+
+
+class Genbench:
+    """`genbench ARGUMENTS`, in a folder. `cheap` are overrides for a run of a second at most, `nocost` those for one of
+    the model without costs and one metric.
+    """
+
+    cheap = ("debug=quick", "timing.repetitions=1", "timing.seconds=0.01")
+    nocost = ("model=nocost", "features=counted", "metrics=[frechet_distance]", *cheap)
+
+    def __init__(self, connection: socket.socket, environment: Mapping[str, str]) -> None:
+        self.connection, self.environment = connection, environment
+
+    def start(
+        self, folder: Path, *arguments: str, dies_before: tuple[str, int] | None = None, **environment: str
+    ) -> Command:
+        """Start the command. With `dies_before`, words and a number, it is killed just before it would put a file in its
+        place whose path holds the words, when that has happened so many times.
+        """
+        request = {
+            "arguments": arguments,
+            "folder": str(folder),
+            "environment": {**self.environment, **environment},
+            "dies_before": dies_before,
+        }
+        output, name = tempfile.mkstemp()
+        os.unlink(name)
+        errors, write_errors = os.pipe()
+        news, write_news = os.pipe()
+        socket.send_fds(self.connection, [json.dumps(request).encode()], [output, write_errors, write_news])
+        os.close(write_errors)
+        os.close(write_news)
+        return Command(int(_line(news)), output, errors, news)
+
+    def __call__(self, folder: Path, *arguments: str, **options: Any) -> Done:
+        """Run the command to its end."""
+        return self.start(folder, *arguments, **options).ends()
+
+
+def _line(descriptor: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(descriptor, 1)
+    return line
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What every command is given: one thread, the model without costs, and device locks that nobody else holds."""
+    return {
+        "OMP_NUM_THREADS": "1",
+        "GENBENCH_PLUGINS": str(HERE / "plugins"),
+        "GENBENCH_LOCKS": str(tmp_path_factory.mktemp("locks")),
+        "PYTHONPATH": os.pathsep.join(name for name in sys.path if name),
+    }
+
+
+@pytest.fixture(scope="session")
+def genbench(environment: dict[str, str]) -> Iterator[Genbench]:
+    """Runs commands."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, str(HERE / "forking.py"), str(theirs.fileno())]
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={**os.environ, **environment})
+    theirs.close()
+    yield Genbench(ours, environment)
+    ours.close()
+    process.wait(timeout=30)
