@@ -8,13 +8,16 @@ from genbench.config.entry import Prepared
 from genbench.config.mistakes import MistakeError
 from genbench.running.following import with_ranks
 from genbench.running.jobs import Launched, Launcher, in_process, launch
+from genbench.running.lookup import RefusedError
 
 if TYPE_CHECKING:
     from genbench.running.ranks import World
 
 
 def start(prepared: Prepared, world: World | None = None) -> Launched:
-    """Run the jobs. Raises MistakeError for a launcher of Hydra's under torchrun, which is a launcher itself."""
+    """Run the jobs. Raises MistakeError for a launcher of Hydra's under torchrun, which is a launcher itself, and for a
+    results folder that cannot be written.
+    """
     launcher: Launcher = in_process
     if prepared.launcher:
         if world is not None:
@@ -27,4 +30,7 @@ def start(prepared: Prepared, world: World | None = None) -> Launched:
         launcher = HydraLauncher(prepared.launcher)
     elif world is not None:
         launcher = with_ranks(world)
-    return launch(prepared.plans, launcher)
+    try:
+        return launch(prepared.plans, launcher)
+    except RefusedError as error:
+        raise MistakeError(str(error)) from None

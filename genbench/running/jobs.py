@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from genbench.interfaces.ranks import Alone, Ranks
+from genbench.running.lookup import RefusedError
 from genbench.running.plan import Plan
 from genbench.running.progress import announce
 from genbench.store.records import RunRecord, read_record
@@ -32,16 +33,20 @@ def in_process(plans: Sequence[Plan]) -> None:
 
 
 def launch(plans: Sequence[Plan], launcher: Launcher = in_process) -> Launched:
-    """Plan the sweep, run its jobs, and read back what came of them. Jobs that never reported are lost, and say so."""
+    """Plan the sweep, run its jobs, and read back what came of them. Jobs that never reported are lost, and say so.
+
+    Raises RefusedError if nothing can be written into the results folder.
+    """
     place = plans[0].place
     results = plans[0].results
-    plan_sweep(results, place.sweep, place.command, [_planned(plan) for plan in plans])
-    lost = ""
+    try:
+        plan_sweep(results, place.sweep, place.command, [_planned(plan) for plan in plans])
+    except OSError as error:
+        raise RefusedError(f"results={results}: {error.strerror or error}") from None
     try:
         launcher(plans)
     except Exception as error:  # a worker was killed, or ran out of memory
-        lost = f"the launcher lost a job ({type(error).__name__}: {error}); the same command goes on from here"
-        announce(lost)
+        announce(f"the launcher lost a job ({type(error).__name__}: {error}); the same command goes on from here")
     sweep = read_sweep(results, place.sweep)
     assert sweep is not None
     return Launched(sweep, tuple(read_record(results / run / "result.json") for run in sweep.runs))
@@ -60,7 +65,6 @@ def run_job(plan: Plan, live: bool = True, ranks: Ranks | None = None) -> RunRec
     """
     ranks = ranks or Alone()
     from genbench.running.benchmark import benchmark  # seconds to import, so only now
-    from genbench.running.lookup import RefusedError
 
     place, results = plan.place, plan.results
     label = plan.model.name
