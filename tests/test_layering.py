@@ -257,3 +257,35 @@ def test_what_type_checkers_see_is_what_is_exported() -> None:
     assert seen == genbench.EXPORTS
     for name in genbench.EXPORTS:
         assert getattr(genbench, name) is not None, name
+
+
+def walks() -> list[list[tuple[str, str]]]:
+    """The tables of docs/architecture.md that have the columns "module" and "by"."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    tables = [part.partition("\n\n")[0] for part in text.split("| module | by |\n|---|---|\n")[1:]]
+    rows = [
+        [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in table.splitlines()] for table in tables
+    ]
+    return [[(module, by) for module, by in table] for table in rows]
+
+
+def names(module: str) -> tuple[set[str], set[str]]:
+    """What a module defines, and what it mentions."""
+    plugin = [path for path in PLUGINS if path.as_posix().endswith(module.replace(".", "/") + ".py")]
+    nodes = list(ast.walk(ast.parse((MODULES.get(module) or plugin[0]).read_text())))
+    defined = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    mentioned = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return defined, mentioned | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize(("number", "longest"), [(0, 11), (1, 9)], ids=["sampler.steps", "a batch of images"])
+def test_the_walks_of_the_architecture_page_are_short_and_true(number: int, longest: int) -> None:
+    walk = walks()[number]
+    assert 5 < len(walk) <= longest
+    before = [names(walk[0][0])]
+    for module, by in walk[1:]:
+        defined, mentioned = names(module)
+        calls = any(by in others and by in mentioned for others, _ in before)
+        called = any(by in defined and by in others for _, others in before)
+        assert calls or called, f"{module} and what stands before it do not meet in '{by}'"
+        before.append((defined, mentioned))
