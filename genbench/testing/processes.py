@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from genbench.discovery.plugins import load_plugins
 from genbench.registry.entries import Entry
-from genbench.registry.kinds import optional
+from genbench.registry.kinds import KINDS, optional
+from genbench.registry.registrar import CORE
 
 IMPORTS = """
 import sys
@@ -53,14 +55,29 @@ def imports_torch(provider: str) -> str | None:
     return done.stderr or "torch was imported" if done.returncode else None
 
 
-@cache
-def uncomposable(provider: str, overrides: tuple[str, ...]) -> dict[str, str]:
+def uncomposable(overrides: Collection[str]) -> dict[str, str]:
     """Which of these overrides cannot be composed, and what is said of them."""
+    failures = _composed(tuple(sorted({*overrides, *_of_all_plugins()})))
+    return {words: why for words, why in failures.items() if words in overrides}
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> dict[str, str]:
     done = python(COMPOSE, *overrides)
-    if done.returncode:
-        return {overrides[0]: done.stderr}
-    failures: dict[str, str] = json.loads(done.stdout)
+    failures: dict[str, str] = dict.fromkeys(overrides, done.stderr) if done.returncode else json.loads(done.stdout)
     return failures
+
+
+def _of_all_plugins() -> list[str]:
+    """What the suites of all installed plugins ask to compose: starting a process takes longer than composing, so
+    one process does it for all of them.
+    """
+    overrides: list[str] = []
+    for entry in load_plugins().registry:
+        if entry.provider != CORE and KINDS[entry.kind].group:
+            with suppress(AssertionError):  # told to the suite of that plugin
+                overrides += compositions(entry)
+    return overrides
 
 
 def compositions(entry: Entry) -> Iterator[str]:

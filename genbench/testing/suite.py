@@ -66,10 +66,10 @@ class Suite:
         entry = self.entry()
         if entry.provider == CORE or not KINDS[entry.kind].group:
             pytest.skip("no config group of a plugin")
-        overrides = tuple(compositions(entry))
+        overrides = list(compositions(entry))
         if not overrides:
             pytest.skip("no model is installed that a run could be composed with")
-        failures = uncomposable(entry.provider, overrides)
+        failures = uncomposable(overrides)
         assert not failures, "; ".join(f"`genbench run --cfg=job {words}`: {why}" for words, why in failures.items())
 
     def test_its_code_can_be_followed(self) -> None:
