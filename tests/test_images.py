@@ -1,16 +1,16 @@
-"""Grids: every pixel of every image is where it should be, enlarged and not smoothed."""
+"""Sets of images held as arrays; grids: every pixel of every image where it should be, enlarged and not smoothed."""
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from genbench.images import BACKGROUND, save_grid
+from genbench.images import BACKGROUND, ArrayImages, Renamed, save_grid, to_bytes, to_unit_range
 
 
 def saved(tmp_path, images, **options):
     path = tmp_path / "grid.png"
-    save_grid(images, path, **options)
+    save_grid(ArrayImages("some", images), path, **options)
     assert [file.name for file in tmp_path.iterdir()] == ["grid.png"]
     return np.asarray(Image.open(path))
 
@@ -56,12 +56,67 @@ def test_rows_that_are_not_full_show_the_background(tmp_path):
     assert tuple(grid[100 + 6, 6 + 2 * 86 + 40]) == BACKGROUND
 
 
-@pytest.mark.parametrize(
-    "images",
-    [torch.zeros(2, 1, 8, 8), torch.zeros(2, 2, 8, 8, dtype=torch.uint8), torch.zeros(0, 1, 8, 8, dtype=torch.uint8)],
-    ids=["float", "two channels", "none"],
-)
-def test_what_is_no_image_is_refused(tmp_path, images):
-    with pytest.raises(ValueError, match="a grid needs uint8 images"):
-        save_grid(images, tmp_path / "grid.png")
+@pytest.mark.parametrize("shape", [(2, 2, 8, 8), (0, 1, 8, 8)], ids=["two channels", "none"])
+def test_what_cannot_be_shown_is_refused(tmp_path, shape):
+    with pytest.raises(ValueError, match="a grid needs one image or more, of 1 or 3 channels"):
+        save_grid(ArrayImages("some", torch.zeros(shape, dtype=torch.uint8)), tmp_path / "grid.png")
     assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------------------------------------------- image sets
+
+
+def numbered(count=10):
+    """Images whose every byte is their number."""
+    return np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 2, 3), np.uint8)
+
+
+@pytest.mark.parametrize("array", [numbered(), torch.from_numpy(numbered())], ids=["numpy", "torch"])
+def test_parts_of_parts_count_from_their_own_first_image(array):
+    images = ArrayImages("ten", array, {"label": torch.arange(10), "caption": [f"image {i}" for i in range(10)]})
+    part = images.part(2, 6).part(1, 3)
+    assert (part.id, part.first, part.count, len(part), part.shape) == ("ten", 3, 3, 3, (1, 2, 3))
+    assert part.read(0, 3)[:, 0, 0, 0].tolist() == [3, 4, 5]
+    assert part.take(torch.tensor([2, 0]))[:, 0, 0, 0].tolist() == [5, 3]
+    assert part.columns["label"].tolist() == [3, 4, 5]
+    assert list(part.columns["caption"]) == ["image 3", "image 4", "image 5"]
+    assert [len(batch) for batch in images.batches(4)] == [4, 4, 2]
+
+
+def test_what_is_read_is_not_the_array_itself():
+    array = torch.zeros(2, 1, 2, 2, dtype=torch.uint8)
+    ArrayImages("two", array).read(0, 2).fill_(9)
+    assert int(array.max()) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ArrayImages("x", torch.zeros(2, 1, 2, 2)), "images are uint8"),
+        (lambda: ArrayImages("x", np.zeros((2, 2, 2), np.uint8)), "images are uint8"),
+        (
+            lambda: ArrayImages("x", numbered(), {"label": torch.arange(3)}),
+            "column 'label' has 3 entries for 10 images",
+        ),
+        (lambda: ArrayImages("x", numbered(), first=8, count=3), "there are 10 images"),
+        (lambda: ArrayImages("x", numbered()).part(8, 3), "there are 10 images"),
+    ],
+)
+def test_what_is_no_set_of_images_is_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_a_renamed_set_has_the_same_images():
+    renamed = Renamed("other", ArrayImages("ten", numbered())).part(4, 2)
+    assert (renamed.id, len(renamed)) == ("other", 2)
+    assert renamed.read(0, 2)[:, 0, 0, 0].tolist() == [4, 5]
+    assert renamed.take(torch.tensor([1]))[:, 0, 0, 0].tolist() == [5]
+
+
+def test_bytes_and_floats():
+    every = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_bytes(to_unit_range(every)), every)
+    assert to_bytes(torch.tensor([-3.0, -1.0, 1.0, 3.0])).tolist() == [0, 0, 255, 255]
+    assert to_unit_range(every).min() == -1
+    assert to_unit_range(every).max() == pytest.approx(1)

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 import yaml
@@ -14,6 +15,8 @@ from genbench.drawing.devices import claim
 from genbench.drawing.requests import Requests
 from genbench.errors import DivergedError
 from genbench.images import save_grid
+from genbench.interfaces.data import ImageSet
+from genbench.interfaces.drawing import IMAGES
 from genbench.interfaces.ranks import Alone, Ranks
 from genbench.running.artifacts import draw, time_model
 from genbench.running.identity import generator_class, learner_libraries
@@ -107,8 +110,8 @@ def _run(asked: Asked, run_id: str, store: Store, ranks: Ranks, progress: Progre
 
     requests = Requests(dataset, plan.task_value, plan.sampling.seed, model.device)
     drawn = draw(model, requests, ids.samples)
-    if ranks.rank == 0 and not (grid := plan.results / run_id / "samples.png").exists():
-        save_grid(drawn.sets["images"], grid, caption=f"{plan.model.name} on {dataset.name}, seed {plan.sampling.seed}")
+    if ranks.rank == 0:
+        _show(asked, drawn.sets[IMAGES], plan.results / run_id / "samples.png")
     progress.say(f"drew {plan.sampling.num_samples} images{_before(drawn.reused)}")
 
     timed = time_model(model, requests, ids.timing) if ranks.rank == 0 else None
@@ -122,6 +125,13 @@ def _run(asked: Asked, run_id: str, store: Store, ranks: Ranks, progress: Progre
         return record
     progress.say("scored")
     return done(plan, record, store, ids, Found(tuple(stages), drawn, timed, scored))
+
+
+def _show(asked: Asked, images: ImageSet, path: Path) -> None:
+    """The first images as a picture, if they can be shown as one and were not yet."""
+    if not path.exists() and images.shape and images.shape[0] in (1, 3):
+        plan = asked.plan
+        save_grid(images, path, caption=f"{plan.model.name} on {asked.dataset.name}, seed {plan.sampling.seed}")
 
 
 def _begun(asked: Asked, run_id: str) -> RunRecord:
