@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genbench.commands import completion, listing, report, runs, track
+from genbench.commands import completion, listing, new_plugin, report, runs, track
 from genbench.commands import run as running
 from genbench.commands.errors import UserError
 from genbench.discovery.plugins import FOLDERS
 from genbench.registry.names import UnknownNameError
 
-COMMANDS = (running, report, runs, track, listing, completion)
+COMMANDS = (running, report, runs, track, listing, new_plugin, completion)
 PIPE_CLOSED = 141  # 128 + SIGPIPE, as shells say it
 
 

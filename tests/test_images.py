@@ -58,7 +58,7 @@ def test_rows_that_are_not_full_show_the_background(tmp_path):
 
 @pytest.mark.parametrize("shape", [(2, 2, 8, 8), (0, 1, 8, 8)], ids=["two channels", "none"])
 def test_what_cannot_be_shown_is_refused(tmp_path, shape):
-    with pytest.raises(ValueError, match="a grid needs one image or more, of 1 or 3 channels"):
+    with pytest.raises(ValueError, match="a grid needs"):
         save_grid(ArrayImages("some", torch.zeros(shape, dtype=torch.uint8)), tmp_path / "grid.png")
     assert not list(tmp_path.iterdir())
 
