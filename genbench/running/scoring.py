@@ -58,22 +58,22 @@ def rows(asked: Asked, requests: Requests, drawn: Drawn, timed: Timed | None, mo
     """
     generated = _generated(asked, requests, drawn, timed)
     held_out = asked.dataset.splits.get("held_out")
-    at_held_out = min(len(generated.images), len(held_out)) if held_out else 0
-    every = {GENERATED: generated}
-    if held_out and at_held_out:
-        every[AT_HELD_OUT] = generated.first(at_held_out)
-        every[HELD_OUT] = Row(held_out.part(0, at_held_out))
+    every = {GENERATED: generated, **_at_held_out(generated, held_out, asked.reference)}
     every[NOISE] = Row(NoiseImages(asked.dataset.spec.shape, len(generated.images)))
-    further: Mapping[str, Callable[[], Mapping[str, ImageSet]]] = {
-        "the runner": lambda: {name: images for name, images in drawn.sets.items() if name != IMAGES},
-        "the task": lambda: asked.plan.task_value.baselines(asked.dataset),
-        "the model": lambda: _extra_sets(asked, model, held_out) if model else {},
+    further: Mapping[str, Callable[[], Mapping[str, Row]]] = {
+        "the runner": lambda: {  # drawn with the same requests, and not what was timed
+            name: replace(generated, images=images, timing=None)
+            for name, images in drawn.sets.items()
+            if name != IMAGES
+        },
+        "the task": lambda: _alone(asked.plan.task_value.baselines(asked.dataset)),
+        "the model": lambda: _alone(_extra_sets(asked, model, held_out) if model else {}),
     }
-    for giver, sets in further.items():
-        for name, images in sets().items():
+    for giver, brought in further.items():
+        for name, row in brought().items():
             if name in every:
                 raise ValueError(f"{giver} brings a set of images called '{name}', and there is one of that name")
-            every[name] = Row(images)
+            every[name] = row
     return every
 
 
@@ -82,6 +82,21 @@ def score(
 ) -> Scores:
     """Measure every row; all ranks extract together. `timed` is known to rank 0."""
     return evaluator.score(rows(asked, requests, drawn, model.ranks.broadcast(timed), model))
+
+
+def _alone(sets: Mapping[str, ImageSet]) -> dict[str, Row]:
+    """Images of which nothing else is known."""
+    return {name: Row(images) for name, images in sets.items()}
+
+
+def _at_held_out(generated: Row, held_out: ImageSet | None, reference: ImageSet) -> dict[str, Row]:
+    """The held-out images, and as many generated ones beside them. Nothing where they are the reference themselves: a
+    set is no distance from itself, which no independent images could come near.
+    """
+    count = min(len(generated.images), len(held_out)) if held_out else 0
+    if held_out is None or not count or held_out.id == reference.id:
+        return {}
+    return {AT_HELD_OUT: generated.first(count), HELD_OUT: Row(held_out.part(0, count))}
 
 
 def _generated(asked: Asked, requests: Requests, drawn: Drawn, timed: Timed | None) -> Row:
