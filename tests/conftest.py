@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ from genbench.registry.entries import Entry
 from genbench.running.plan import ExtractionPlan, Place, Plan, SamplingPlan, TimingPlan, TrainingPlan
 from genbench.running.tasks import Unconditional
 
+# Timings of the tests wait for each other, and for nothing else on this machine.
+os.environ.setdefault("GENBENCH_LOCKS", tempfile.mkdtemp(prefix="genbench-locks-"))
 # Two OpenMP threads on a busy two-core machine can be twenty times slower than one.
 torch.set_num_threads(1)
 

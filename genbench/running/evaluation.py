@@ -18,7 +18,7 @@ from genbench.registry.choice import Choice
 from genbench.running.describing import describe_with
 from genbench.running.plan import ExtractionPlan
 from genbench.running.progress import Progress
-from genbench.running.recording import choice_record, images_record
+from genbench.running.recording import choice_record, images_record, no_number
 from genbench.store.artifacts import Store
 from genbench.store.digests import digest
 from genbench.store.provenance import provenance
@@ -72,12 +72,11 @@ def evaluate(question: Question, results: Path, sweep: str = "") -> RunRecord:
             progress.progress,
         )
         scores = evaluator.score(_rows(question))
-    asked = bool(question.metrics)
-    measured = any(m.value is not None for m in scores.rows[GENERATED].values())
+    reason = no_number(question.metrics, scores)
     record = RunRecord(
         run_id=run_id,
-        status=Status.DONE if measured or not asked else Status.FAILED,
-        reason=None if measured or not asked else "no metric gave a number: " + "; ".join(scores.left_out.values()),
+        status=Status.FAILED if reason else Status.DONE,
+        reason=reason,
         family=family,
         config=dict(question.config),
         provenance=provenance(question.extraction.device, {}, question.command),

@@ -20,6 +20,7 @@ from genbench.store.artifacts import Store
 from genbench.store.digests import plain
 from genbench.store.provenance import device_name, provenance
 from genbench.store.records import (
+    GENERATED,
     ArtifactRecord,
     ChoiceRecord,
     DatasetRecord,
@@ -101,16 +102,19 @@ def begun(
 
 
 def done(plan: Plan, record: RunRecord, store: Store, ids: RunIds, found: Found) -> RunRecord:
-    """The record of the run with all that came of it. Measurements of metrics that were not asked for this time, and
-    that an earlier command added, are the caller's to keep (`merged`).
+    """The record of the run with all that came of it: failed if it asked for metrics and got no number.
+
+    Measurements of metrics that were not asked for this time, and that an earlier command added, are the caller's to
+    keep (`merged`).
     """
     images, timed, scored = found.drawn.sets["images"], found.timed, found.scored
     training = _training_costs(found.stages, found.drawn.seconds)
+    reason = no_number(plan.metrics, scored)
     infos = (*CLOCK_MEASURES, *TRAINING_MEASURES, *scored.measures.values())
     return replace(
         record,
-        status=Status.DONE,
-        reason=None,
+        status=Status.FAILED if reason else Status.DONE,
+        reason=reason,
         images=images_record(images, f"images of {record.name}"),
         timing=TimingRecord(
             id=ids.timing.id,
@@ -133,6 +137,14 @@ def done(plan: Plan, record: RunRecord, store: Store, ids: RunIds, found: Found)
             *scored.artifacts,
         ),
     )
+
+
+def no_number(metrics: Mapping[str, Choice], scored: Scores) -> str | None:
+    """Why a run that asked for metrics and got no number at all has failed; None for any other."""
+    measured = any(measurement.value is not None for measurement in scored.rows[GENERATED].values())
+    if measured or not metrics:
+        return None
+    return "no metric gave a number: " + "; ".join(f"{key}: {reason}" for key, reason in scored.left_out.items())
 
 
 def merged(record: RunRecord, before: RunRecord | None) -> RunRecord:
