@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import unicodedata
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -88,7 +89,8 @@ def _templates(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Tra
 def _check(kind: str, name: str) -> None:
     """Raise UserError for a name that cannot be a plugin's, or that something has already."""
     if not NAME.fullmatch(name):
-        nearest = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("0123456789_")
+        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        nearest = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_").lstrip("0123456789_")
         hint = f"; did you mean '{nearest}'?" if nearest else ""
         raise UserError(f"'{name}' is no name: it is made of a-z, 0-9 and _, and begins with a letter{hint}")
     plugins = load_plugins()

@@ -17,7 +17,7 @@ from genbench.interfaces.data import DataSpec
 from genbench.interfaces.drawing import IMAGES, Generator
 from genbench.interfaces.sampling import Sampler
 from genbench.testing.subjects import Subject, Trained
-from genbench.testing.suite import Suite
+from genbench.testing.suite import Suite, assert_reason, changed
 
 
 class DrawingSuite(Suite):
@@ -156,6 +156,19 @@ class DrawingSuite(Suite):
             f"another sampler of its family with the same values draws other images: {advice}"
         )
 
+    def test_what_the_sampler_asks_for_is_done(self, spec: DataSpec, device: str) -> None:
+        subject, generator = self._trained(spec, device)
+        keys = image_keys(0, 0, 4)
+        for option, value in _another(subject.sampler).items():
+            sampler = changed(subject.sampler, {option: value})
+            if (reason := subject.unsupported(sampler=sampler)) is not None:
+                assert_reason(reason, f"sampler.{option}={value}")
+                continue
+            assert not torch.equal(_run(subject, generator, keys), _run(subject, generator, keys, sampler=sampler)), (
+                f"sampler.{option}={value} draws the same images: do what the sampler asks for, or refuse in"
+                " unsupported() what it cannot have"
+            )
+
     def test_preparing_and_drawing_leave_the_generator_as_it_is(self, spec: DataSpec, device: str) -> None:
         subject, generator = self._trained(spec, device)
         before = {name: value.clone() for name, value in _tensors(generator).items()}
@@ -212,6 +225,19 @@ class _OfTheSameFamily:
     def family(self) -> str:
         """That of the other one."""
         return self._sampler.family
+
+
+def _another(sampler: Sampler) -> Mapping[str, Any]:
+    """Options of a sampler of a known family that draw other images."""
+    values: Any = sampler
+    match sampler.family:
+        case "one_shot":
+            return {"truncation": 0.5}
+        case "raster":
+            return {"temperature": values.temperature / 2}
+        case "diffusion":
+            return {"steps": values.steps + 1}
+    return {}
 
 
 @torch.inference_mode()

@@ -102,6 +102,8 @@ class Good(Generator):
     def unsupported(cls, config: Options, data: DataSpec, draw: DrawSpec, schedule: Schedule | None) -> str | None:
         if draw.sampler.family != "one_shot":
             return "it draws in one pass: use sampler=one_shot"
+        if getattr(draw.sampler, "truncation", 0):
+            return "it truncates nothing: set sampler.truncation=0"
         if set(data.condition_names) - {"label"}:
             return "it knows labels only: use task=unconditional"
         return None

@@ -42,7 +42,7 @@ class Closed(Generator):
 
     @classmethod
     def unsupported(cls, config: Any, data: DataSpec, draw: DrawSpec, schedule: Schedule | None) -> str | None:
-        if draw.sampler.family != "one_shot" or data.conditions:
+        if draw.sampler.family != "one_shot" or getattr(draw.sampler, "truncation", 0) or data.conditions:
             return "it draws noise in one pass: use sampler=one_shot and task=unconditional"
         return None
 

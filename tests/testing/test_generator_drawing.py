@@ -120,6 +120,16 @@ def test_deciding_by_class_is_found(good: SimpleNamespace, call: Callable[..., N
             call(model, "told_apart_by_family", GREY, "cpu")
 
 
+def test_ignoring_the_sampler_is_found(good: SimpleNamespace, call: Callable[..., None]) -> None:
+    class Ignores(good.Model):  # type: ignore[misc]
+        @classmethod
+        def unsupported(cls, config: Any, data: DataSpec, draw: DrawSpec, schedule: Schedule | None) -> str | None:
+            return None
+
+    with pytest.raises(AssertionError, match=r"sampler\.truncation=0\.5 draws the same images"):
+        call(Ignores, "what_the_sampler_asks_for", GREY, "cpu")
+
+
 def test_preparing_in_place_is_found(good: SimpleNamespace, call: Callable[..., None]) -> None:
     class ConvertsItself(good.Model):  # type: ignore[misc]
         def prepare(self, draw: DrawSpec) -> Runner:

@@ -83,9 +83,7 @@ def test_code_without_source_is_found(loose: Callable[[str, str], None]) -> None
 
 def test_a_plugin_that_is_broken_is_said_to_be_so(loose: Callable[[str, str], None]) -> None:
     loose("heavy_plugin.py", HEAVY.replace("width: int = 8", "width: int"))
-    with pytest.raises(
-        pytest.fail.Exception, match="option 'width' has no default"
-    ):
+    with pytest.raises(pytest.fail.Exception, match="option 'width' has no default"):
         Heavy.entry()
 
 
