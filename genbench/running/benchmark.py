@@ -25,10 +25,10 @@ from genbench.running.model import Model
 from genbench.running.plan import Plan
 from genbench.running.progress import Progress
 from genbench.running.ranks import RankError
-from genbench.running.recording import Found, begun, done, merged
+from genbench.running.recording import Found, begun, done, merged, record_before
 from genbench.running.scoring import evaluator, score
 from genbench.store.artifacts import Store
-from genbench.store.records import OlderRecordError, RecordError, RunRecord, Status, read_record, write_record
+from genbench.store.records import RecordError, RunRecord, Status, write_record
 
 
 @dataclass(frozen=True)
@@ -158,15 +158,11 @@ def _settle(plan: Plan) -> None:
 
 
 def _read(asked: Asked, run_id: str) -> RunRecord | None:
-    """The record that is there already; one of an earlier version is no record of this run."""
-    path = asked.plan.results / run_id / "result.json"
+    """The record of this run that is there already."""
     try:
-        record = read_record(path) if path.exists() else None
-    except OlderRecordError:
-        return None
+        return record_before(asked.plan.results / run_id / "result.json")
     except RecordError as error:
         raise RefusedError(f"{error} (move the file away to compute the run anew)") from error
-    return record
 
 
 def _same(record: RunRecord, before: RunRecord) -> bool:

@@ -18,7 +18,7 @@ from genbench.registry.choice import Choice
 from genbench.running.describing import describe_with
 from genbench.running.plan import ExtractionPlan
 from genbench.running.progress import Progress
-from genbench.running.recording import choice_record, images_record, no_number
+from genbench.running.recording import choice_record, images_record, merged, no_number, record_before
 from genbench.store.artifacts import Store
 from genbench.store.digests import digest
 from genbench.store.provenance import provenance
@@ -45,12 +45,14 @@ class Question:
 
 
 def evaluate(question: Question, results: Path, sweep: str = "") -> RunRecord:
-    """Measure the images, keep the record in the results folder and mirror it, as a job of the sweep of this id or of
-    one of its own.
+    """Measure the images, keep the record in the results folder and mirror it, as a job of the sweep whose id starts so
+    or of one of its own. What was measured of the same images before stays in the record.
 
-    Raises ValueError for images that cannot be read, and MetricsError for metrics that cannot be asked for together;
-    what a metric alone cannot do is in `left_out`.
+    Raises LookupError for a sweep that is not there, ValueError for images that cannot be read, and MetricsError for
+    metrics that cannot be asked for together; what a metric alone cannot do is in `left_out`.
     """
+    if sweep and read_sweep(results, sweep) is None:
+        raise LookupError(f"no sweep '{sweep}' in '{results}'")
     images, reference = question.generated, question.reference
     family = digest(
         images=[images.id, images.first, images.count], reference=[reference.id, reference.first, reference.count]
@@ -58,6 +60,7 @@ def evaluate(question: Question, results: Path, sweep: str = "") -> RunRecord:
     run_id = f"{question.name}-{family}"
     folder = results / run_id
     folder.mkdir(parents=True, exist_ok=True)
+    before = record_before(folder / "result.json")
     with Progress(question.name, folder / "run.log") as progress:
         store = Store(results, progress.say)
         evaluator = Evaluator(
@@ -89,6 +92,9 @@ def evaluate(question: Question, results: Path, sweep: str = "") -> RunRecord:
         left_out=dict(scores.left_out),
         artifacts=scores.artifacts,
     )
+    if before is not None and before.status == Status.DONE and record.status != Status.DONE:
+        record = before  # nothing came of what was asked for besides
+    record = merged(record, before)
     write_record(folder / "result.json", record)
     sweep_id = _joined(results, sweep, question.command, record)
     tracking = question.tracking
@@ -108,10 +114,8 @@ def _rows(question: Question) -> dict[str, Row]:
 
 
 def _joined(results: Path, sweep: str, command: str, record: RunRecord) -> str:
-    """Report the run as a job of a sweep; the sweep's id. Raises LookupError for a sweep that is not there."""
+    """Report the run as a job of a sweep, a new one for ""; the sweep's id."""
     plan = read_sweep(results, sweep) if sweep else None
-    if sweep and plan is None:
-        raise LookupError(f"no sweep '{sweep}' in '{results}'")
     number = max((job.number for job in plan.jobs), default=-1) + 1 if plan else 0
     job = Job(number=number)
     if plan is None:

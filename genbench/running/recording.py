@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import Any
 
 from genbench.drawing.costs import CLOCK_MEASURES
@@ -26,10 +27,12 @@ from genbench.store.records import (
     DatasetRecord,
     ImagesRecord,
     ModelRecord,
+    OlderRecordError,
     RunRecord,
     StageRecord,
     Status,
     TimingRecord,
+    read_record,
 )
 
 TRAINING_MEASURES = (
@@ -145,6 +148,14 @@ def no_number(metrics: Mapping[str, Choice], scored: Scores) -> str | None:
     if measured or not metrics:
         return None
     return "no metric gave a number: " + "; ".join(f"{key}: {reason}" for key, reason in scored.left_out.items())
+
+
+def record_before(path: Path) -> RunRecord | None:
+    """The record that is there already; one of an earlier version is no record of this run. Raises RecordError."""
+    try:
+        return read_record(path) if path.exists() else None
+    except OlderRecordError:
+        return None
 
 
 def merged(record: RunRecord, before: RunRecord | None) -> RunRecord:
