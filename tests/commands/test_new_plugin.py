@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import genbench
 from genbench.commands import new_plugin
 from genbench.commands.errors import UserError
 from genbench.registry.checks import NAME
@@ -59,6 +60,29 @@ def test_a_distribution_is_written(
                 assert ast.get_docstring(ast.parse(content)), f"{path} does not say what it is"
             if path.suffix == ".yaml":
                 assert yaml.safe_load(content)["defaults"] == ["quick_fox", "_self_"]
+
+
+PUBLIC = (
+    "autoencoders",
+    "autoregressive",
+    "diffusion",
+    "drawing.noise",
+    "drawing.one_shot",
+    "drawing.seeds",
+    "images",
+    "testing",
+)
+"""Modules of genbench that a plugin may import, besides genbench itself."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_public_names_are_imported(kind: str) -> None:
+    for path, content in new_plugin.rendered(kind, "fox").items():
+        for node in ast.walk(ast.parse(content if path.endswith(".py") else "")):
+            if isinstance(node, ast.ImportFrom) and node.module == "genbench":
+                assert {alias.name for alias in node.names} <= genbench.EXPORTS.keys(), path
+            elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("genbench."):
+                assert any(f"{node.module}.".startswith(f"genbench.{public}.") for public in PUBLIC), path
 
 
 def test_presets_lie_in_a_package_that_is_registered(command: Command, tmp_path: Path) -> None:
