@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from genbench.drawing.draw import main_images
 from genbench.drawing.preparing import tolerance
 from genbench.drawing.seeds import image_keys
 from genbench.interfaces.data import DataSpec
@@ -42,12 +43,12 @@ class DrawingSuite(Suite):
         one, two = (subject.request(image_keys(0, start, 4)) for start in (0, 4))
         with torch.inference_mode():
             torch.manual_seed(1)
-            first = _main(runner.run(one))
+            first = main_images(runner.run(one))
             kept = first.clone()
             torch.manual_seed(2)
-            other = _main(runner.run(two))
+            other = main_images(runner.run(two))
             assert torch.equal(first, kept), "run() returned memory that the next run() overwrites: return a new tensor"
-            assert torch.equal(_main(runner.run(one)), kept), (
+            assert torch.equal(main_images(runner.run(one)), kept), (
                 "the same request gives other images: all randomness must come from request.keys (see"
                 " genbench.drawing.noise), and run() must leave nothing behind that the next one starts from"
             )
@@ -78,10 +79,10 @@ class DrawingSuite(Suite):
         keys = image_keys(0, 0, 16)
         runner, asked, others = subject.runner(generator, 16), subject.request(keys), subject.request(keys, shift=1)
         with torch.inference_mode():
-            images = _main(runner.run(asked)).clone()
+            images = main_images(runner.run(asked)).clone()
             for name in spec.condition_names:
                 request = replace(asked, conditions={**asked.conditions, name: others.conditions[name]})
-                assert not torch.equal(images, _main(runner.run(request))), (
+                assert not torch.equal(images, main_images(runner.run(request))), (
                     f"another '{name}' gives the same images: follow request.conditions['{name}'], or let unsupported()"
                     f" refuse data whose condition_names hold '{name}'"
                 )
@@ -200,12 +201,13 @@ class DrawingSuite(Suite):
 
     @classmethod
     def _trained(cls, spec: DataSpec, device: str) -> tuple[Subject, Generator]:
-        subject, trained = _train_once(cls._supported, spec, device)
+        subject, trained = train_once(cls._supported, spec, device)
         return subject, subject.generator(trained.states)
 
 
 @cache
-def _train_once(supported: Callable[[DataSpec, str], Subject], spec: DataSpec, device: str) -> tuple[Subject, Trained]:
+def train_once(supported: Callable[[DataSpec, str], Subject], spec: DataSpec, device: str) -> tuple[Subject, Trained]:
+    """A suite's subject for this data, trained: once for all tests."""
     subject = supported(spec, device)
     return subject, subject.trained()
 
@@ -243,11 +245,7 @@ def _another(sampler: Sampler) -> Mapping[str, Any]:
 @torch.inference_mode()
 def _run(subject: Subject, generator: Generator, keys: Tensor, **draw: Any) -> Tensor:
     """The images as they come from a runner for these fields of a DrawSpec."""
-    return _main(generator.prepare(subject.draw_spec(len(keys), **draw)).run(subject.request(keys)))
-
-
-def _main(drawn: Tensor | Mapping[str, Tensor]) -> Tensor:
-    return drawn if isinstance(drawn, Tensor) else drawn[IMAGES]
+    return main_images(generator.prepare(subject.draw_spec(len(keys), **draw)).run(subject.request(keys)))
 
 
 def _counter(calls: dict[str, int], name: str) -> Callable[..., None]:

@@ -21,7 +21,7 @@ from genbench.interfaces.drawing import HasLikelihood
 from genbench.interfaces.training import StagePlan, StageSpec
 from genbench.store.digests import plain
 from genbench.store.records import AT_HELD_OUT, GENERATED, HELD_OUT, NOISE
-from genbench.testing.generator_drawing import DrawingSuite, _train_once
+from genbench.testing.generator_drawing import DrawingSuite, train_once
 from genbench.testing.images import check_images
 from genbench.testing.made_up import COLOUR, GREY, LABELLED
 from genbench.testing.suite import assert_reason
@@ -110,7 +110,7 @@ class GeneratorConformance(DrawingSuite):
 
     def test_a_stage_is_built_from_its_seed_alone(self, spec: DataSpec) -> None:
         subject = self._supported(spec)
-        before = _train_once(self._supported, spec, "cpu")[1].restored
+        before = train_once(self._supported, spec, "cpu")[1].restored
         for plan in subject.planned()[0]:
             states = []
             for seed in (1, 2):
@@ -151,7 +151,7 @@ class GeneratorConformance(DrawingSuite):
     # --------------------------------------------------------------------------------------------------------- state
 
     def test_what_stages_learnt_goes_to_disk_and_back(self, spec: DataSpec, device: str, tmp_path: Path) -> None:
-        subject, trained = _train_once(self._supported, spec, device)
+        subject, trained = train_once(self._supported, spec, device)
         for plan in subject.planned()[0]:
             state, name = trained.states[plan.name], plan.name
             assert any(state.values()), f"stage '{name}' learnt nothing: state() is empty"
@@ -166,7 +166,7 @@ class GeneratorConformance(DrawingSuite):
                 )
 
     def test_what_training_changed_is_kept(self, spec: DataSpec, device: str) -> None:
-        subject, trained = _train_once(self._supported, spec, device)
+        subject, trained = train_once(self._supported, spec, device)
         for plan in subject.planned()[0]:
             fresh = subject.stage(plan, trained.restored).modules()
             for name, module in trained.finished[plan.name].modules().items():
@@ -178,7 +178,7 @@ class GeneratorConformance(DrawingSuite):
                     )
 
     def test_the_generator_takes_over_all_that_was_learnt(self, spec: DataSpec, device: str) -> None:
-        subject, trained = _train_once(self._supported, spec, device)
+        subject, trained = train_once(self._supported, spec, device)
         keys = image_keys(0, 0, 4)
         images, others = (subject.draw(subject.generator(trained.states, seed), keys) for seed in (0, 1))
         assert torch.equal(images, others), (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import genbench.testing
 from genbench.discovery.plugins import load_plugins
 from genbench.registry.kinds import KINDS
 from genbench.registry.registrar import CORE
@@ -48,8 +49,6 @@ WITH: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def suite_of(kind: str) -> type[Suite]:
-    import genbench.testing
-
     suite: type[Suite] = getattr(genbench.testing, KINDS[kind].suite.partition(":")[2])
     return suite
 
