@@ -176,8 +176,15 @@ def merged(record: RunRecord, before: RunRecord | None) -> RunRecord:
             **{key: reason for key, reason in before.left_out.items() if not _asked(key, record)},
             **record.left_out,
         },
+        costs={**record.costs, **_paid_before(record, before)},
         artifacts=(*record.artifacts, *(artifact for artifact in before.artifacts if artifact.key not in known)),
     )
+
+
+def _paid_before(record: RunRecord, before: RunRecord) -> Mapping[str, Measurement]:
+    """What drawing cost, where the images were there: other runs may have drawn more of them since."""
+    reused = any(artifact.kind == "samples" and artifact.reused for artifact in record.artifacts)
+    return {name: cost for name, cost in before.costs.items() if name == "draw_seconds" and reused}
 
 
 def _asked(key: str, record: RunRecord) -> bool:
