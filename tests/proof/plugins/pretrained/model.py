@@ -15,12 +15,12 @@ from genbench.diffusion.denoiser import Denoiser
 from genbench.diffusion.executor import Trajectory
 from genbench.diffusion.grids import UniformTime
 from genbench.diffusion.predictions import Prediction
-from genbench.diffusion.schedules import Cosine, Flow
+from genbench.diffusion.schedules import EDM, Cosine
 
 if TYPE_CHECKING:
     from pretrained import PretrainedOptions
 
-SCHEDULES: Mapping[str, type[Schedule]] = {"cosine": Cosine, "flow": Flow}
+SCHEDULES: Mapping[str, type[Schedule]] = {"cosine": Cosine, "edm": EDM}
 KEPT: list[int] = []
 """The first key of each batch that was drawn to be kept; what the clock runs is not noted."""
 
