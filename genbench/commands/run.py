@@ -45,15 +45,16 @@ def run(arguments: Sequence[str]) -> int:
     from genbench.config.entry import prepare
     from genbench.config.mistakes import MistakeError
     from genbench.config.shown import show
-    from genbench.config.start import start
     from genbench.running.progress import announce
-    from genbench.running.ranks import processes
 
-    world = processes()
-    if world is not None and world.rank > 0:
+    world = None
+    if "RANK" in os.environ:  # only torchrun's processes need torch before the command is understood
         from genbench.running.following import follow
+        from genbench.running.ranks import processes
 
-        return follow(world)
+        world = processes()
+        if world is not None and world.rank > 0:
+            return follow(world)
     text = shlex.join(["genbench", *plugin_folders(), "run", *arguments])
     try:
         with terminate_as_interrupt():
@@ -63,6 +64,8 @@ def run(arguments: Sequence[str]) -> int:
             prepared = prepare(command, new_sweep_id(), text)
             for line in prepared.lines:
                 announce(line)
+            from genbench.config.start import start  # imports torch: not for what is only shown or refused
+
             launched = start(prepared, world)
     except MistakeError as mistake:
         raise UserError(str(mistake)) from None
