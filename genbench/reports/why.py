@@ -147,7 +147,10 @@ def _because(key: str, here: Mapping[str, Identified], there: Mapping[str, Ident
     one, other = here[key].parts, there[key].parts
     if one is None or other is None:
         return UNKNOWN
-    names = {identity.id: name for side in (here, there) for name, identity in side.items()}
+    names: dict[str, str] = {}
+    for side in (here, there):
+        for name, identity in side.items():
+            names.setdefault(identity.id, name)  # one artifact may have two places, of which records name the first
     before, values, code = [], [], []
     for place, left, right in differences(one, other):
         earlier = _artifact(names, left)
