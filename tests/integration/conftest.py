@@ -32,38 +32,46 @@ class Done:
 
 
 class Command:
-    """A command at work, in the process `pid`."""
+    """A command at work, in the process `pid`, which leads a group of its own."""
 
     def __init__(self, pid: int, output: int, errors: int, news: int) -> None:
-        self.pid, self._output, self._news = pid, output, news
-        self._errors = os.fdopen(errors, encoding="utf-8")
-        self._said = ""
+        self.pid, self._output, self._errors, self._news = pid, output, errors, news
+        self._said = b""
+        self._code: int | None = None
 
     def says(self, words: str) -> None:
-        """Wait until a line on standard error holds these words. Fails if the command ends without them."""
-        for line in self._errors:
-            self._said += line
-            if words in line:
-                return
-        pytest.fail(f"it ended without saying {words!r}:\n{self._said}")
+        """Wait until it has said these words on standard error. Fails if it ends without them."""
+        while words not in self._said.decode():
+            if self._code is not None:
+                pytest.fail(f"it ended without saying {words!r}:\n{self._said.decode()}")
+            self._listen()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, and to none of its children."""
         os.kill(self.pid, number)
 
     def ends(self) -> Done:
-        """Wait for its end."""
-        self._said += self._errors.read()
-        ready, _, _ = select.select([self._news], [], [], PATIENCE)
-        if not ready:
-            os.killpg(self.pid, signal.SIGKILL)
-            pytest.fail(f"it did not end:\n{self._said}")
-        code = int(os.read(self._news, 32))
-        self._errors.close()
-        os.close(self._news)
+        """Wait for its end; children may be left."""
+        while self._code is None:
+            self._listen()
+        for descriptor in (self._errors, self._news):
+            os.close(descriptor)
         with os.fdopen(self._output, encoding="utf-8") as output:
             output.seek(0)
-            return Done(code, output.read(), self._said)
+            return Done(self._code, output.read(), self._said.decode())
+
+    def _listen(self) -> None:
+        """Read what it says, or that it ended: not before all that it said is read, nor for children that might say
+        more.
+        """
+        ready, _, _ = select.select([self._errors, self._news], [], [], PATIENCE)
+        if not ready:
+            os.killpg(self.pid, signal.SIGKILL)
+            pytest.fail(f"it hangs:\n{self._said.decode()}")
+        said = os.read(self._errors, 1 << 16) if self._errors in ready else b""
+        self._said += said
+        if not said and self._news in ready:
+            self._code = int(os.read(self._news, 32))
 
 
 class Genbench:
@@ -80,8 +88,8 @@ class Genbench:
     def start(
         self, folder: Path, *arguments: str, dies_before: tuple[str, int] | None = None, **environment: str
     ) -> Command:
-        """Start the command. With `dies_before`, words and a number, it is killed just before it would put a file in its
-        place whose path holds the words, when that has happened so many times.
+        """Start the command. With `dies_before`, words and a number, it is killed just before it would put a file in
+        its place whose path holds the words, when that has happened so many times.
         """
         request = {
             "arguments": arguments,
@@ -112,12 +120,12 @@ def _line(descriptor: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What every command is given: one thread, the model without costs, and device locks that nobody else holds."""
+    """What every command is given: one thread, the model without costs, a launcher, and device locks of its own."""
     return {
         "OMP_NUM_THREADS": "1",
         "GENBENCH_PLUGINS": str(HERE / "plugins"),
         "GENBENCH_LOCKS": str(tmp_path_factory.mktemp("locks")),
-        "PYTHONPATH": os.pathsep.join(name for name in sys.path if name),
+        "PYTHONPATH": os.pathsep.join([str(HERE / "elsewhere"), *filter(None, sys.path)]),
     }
 
 
