@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -56,7 +57,8 @@ def parse(arguments: Sequence[str]) -> CommandLine:
     parsed = parse_overrides(words)
     own = tuple(override for override in parsed if not override.is_hydra_override())
     launcher = [str(override.input_line) for override in parsed if override.is_hydra_override()]
-    launcher += [f"hydra.searchpath=[file://{folder}]" for folder in options.config_dir]
+    if folders := [quoted(f"file://{Path(folder).absolute()}") for folder in options.config_dir]:
+        launcher.append(f"hydra.searchpath=[{','.join(folders)}]")
     return CommandLine(options.multirun, own, tuple(launcher), shown)
 
 

@@ -27,7 +27,7 @@ def plan_from_config(
 ) -> Plan:
     """Raises ConfigError for values out of range, UnknownNameError for names that are not registered.
 
-    `place` is where the job stands; by default what the config itself says of it.
+    `place` is where the job stands, for a plan that is to be run.
     """
     root: RootConfig = OmegaConf.to_object(config)  # type: ignore[assignment]
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
@@ -37,8 +37,6 @@ def plan_from_config(
         for group in optional()
     }
     _check(root)
-    stand = root.place
-    own = Place(stand.sweep, stand.command, stand.number, stand.jobs, stand.of_list, dict(stand.axes))
     return Plan(
         model=model,
         dataset=choice(registry, "dataset", root.dataset),
@@ -70,7 +68,7 @@ def plan_from_config(
         results=Path(root.results).absolute(),
         quick=root.quick,
         objective=root.objective,
-        place=place or own,
+        place=place or Place("", ""),
         config={key: value for key, value in plain.items() if key not in HIDDEN},
         overrides=tuple(overrides),
     )

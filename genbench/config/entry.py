@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from genbench.config.commandline import CommandLine
+from genbench.config.commandline import CommandLine, parse_overrides
 from genbench.config.compose import ConfigError, plan_from_config
 from genbench.config.lists import group_of, jobs_of, without_unused
 from genbench.config.mirror import CONFIGS, mirror
@@ -45,7 +45,8 @@ def prepare(command: CommandLine, sweep: str, text: str) -> Prepared:
     mirror(registry)
     check_roots(command.overrides)
     searchpath = [word for word in command.launcher if word.startswith("hydra.searchpath=")]
-    folders = [Path(word.partition("file://")[2].rstrip("]")) for word in searchpath]
+    paths = [override.value() for override in parse_overrides(searchpath)]
+    folders = [Path(str(place).removeprefix("file://")) for path in paths if isinstance(path, list) for place in path]
     jobs, lines = without_unused(jobs_of(command, registry, folders), registry)
     plans: list[Plan] = []
     try:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from hydra import compose, initialize_config_module
 
 # The one private name of Hydra's that is used: a launcher's context needs callbacks, if only none
 # (tests/config/test_launchers.py runs a launcher, against each supported Hydra).
 from hydra._internal.callbacks import Callbacks
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from genbench.config.commandline import quoted
 from genbench.config.compose import plan_from_config
 from genbench.config.mirror import CONFIGS, mirror
 from genbench.discovery.plugins import FOLDERS, load_plugins
 from genbench.running.jobs import objective_of, run_job
-from genbench.running.plan import Plan
+from genbench.running.plan import Place, Plan
 
 
 class HydraLauncher:
@@ -34,10 +37,11 @@ class HydraLauncher:
         """Launch one job for each plan, numbered from the first plan's number on; a job reports into the sweep's
         folder. Raises whatever the launcher raises.
         """
-        with initialize_config_module(CONFIGS, version_base="1.3"):
+        with initialize_config_module(CONFIGS, version_base="1.3"), _mirrored_where_it_arrives():
             folder = plans[0].results / "sweeps" / plans[0].place.sweep
             own = [*self.overrides, f"hydra.sweep.dir={quoted(str(folder))}"]
-            config = compose("config", [*plans[0].overrides, *own], return_hydra_config=True)
+            composed = compose("config", [*plans[0].overrides, *own], return_hydra_config=True)
+            config = OmegaConf.masked_copy(composed, "hydra")  # the rest is each job's own
             HydraConfig.instance().set_config(config)
             loader = GlobalHydra.instance().config_loader()
             launcher = Plugins.instance().instantiate_launcher(
@@ -51,8 +55,7 @@ class HydraLauncher:
 def _words(plan: Plan) -> list[str]:
     """A job as overrides: what was typed, and its place, so that it needs no environment of ours."""
     place = plan.place
-    axes = ",".join(f"{quoted(key)}: {quoted(value)}" for key, value in place.axes.items())
-    folders = [folder for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
+    axes = [quoted(f"{key}={value}") for key, value in place.axes.items()]
     return [
         *plan.overrides,
         f"results={quoted(str(plan.results))}",
@@ -61,18 +64,49 @@ def _words(plan: Plan) -> list[str]:
         f"place.number={place.number}",
         f"place.jobs={place.jobs}",
         f"place.of_list={place.of_list}",
-        f"place.axes={{{axes}}}",
-        f"place.plugins=[{','.join(map(quoted, folders))}]",
+        f"place.axes=[{','.join(axes)}]",
+        f"place.overrides=[{','.join(map(quoted, plan.overrides))}]",
     ]
 
 
 def work(config: DictConfig) -> float | None:
     """One job in a launcher's process; the objective that it was asked for."""
-    if config.place.plugins and not os.environ.get(FOLDERS):
-        os.environ[FOLDERS] = os.pathsep.join(config.place.plugins)
     registry = load_plugins().registry
     mirror(registry)
-    overrides = [word for word in HydraConfig.get().overrides.task if not word.startswith(("place.", "results="))]
-    plan = plan_from_config(config, registry, overrides)
+    at = config.place
+    axes = dict(axis.split("=", 1) for axis in at.axes)
+    place = Place(at.sweep, at.command, at.number, at.jobs, at.of_list, axes)
+    plan = plan_from_config(config, registry, tuple(at.overrides), place)
     record = run_job(plan, live=False)
     return objective_of(record, plan.objective) if record else None
+
+
+@contextmanager
+def _mirrored_where_it_arrives() -> Iterator[None]:
+    """Inside, Hydra's store travels to other processes as the folders of plugins that it is to be mirrored from: what
+    lies in it are classes of plugins, and a process that was just started would not find those of loose ones.
+    """
+    store = ConfigStore.instance()
+    before = store.repo
+    store.repo = _Mirrored(before)
+    try:
+        yield
+    finally:
+        store.repo = before
+
+
+class _Mirrored(dict[str, Any]):
+    """The content of Hydra's store, pickled as the way to make it."""
+
+    def __deepcopy__(self, memo: Mapping[int, Any]) -> _Mirrored:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _mirror_again, (os.environ.get(FOLDERS, ""),)
+
+
+def _mirror_again(folders: str) -> dict[str, Any]:
+    if folders:
+        os.environ[FOLDERS] = folders
+    mirror(load_plugins().registry)
+    return ConfigStore.instance().repo

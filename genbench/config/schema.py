@@ -70,15 +70,17 @@ class ExtractionConfig:
 
 @dataclass
 class PlaceConfig:
-    """Where a job stands; filled in by genbench, so that a job needs nothing but its config."""
+    """Where a job stands; filled in by genbench, so that a job needs nothing but its config. `axes` are "key=value",
+    `overrides` what was typed.
+    """
 
     sweep: str = ""
     command: str = ""
     number: int = 0
     jobs: int = 1
     of_list: int = 0
-    axes: dict[str, str] = field(default_factory=dict)
-    plugins: list[str] = field(default_factory=list)
+    axes: list[str] = field(default_factory=list)
+    overrides: list[str] = field(default_factory=list)
 
 
 @dataclass

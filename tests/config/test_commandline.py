@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -31,7 +33,10 @@ def test_what_hydra_shows_is_known(flag: list[str]) -> None:
 
 
 def test_a_folder_of_configs_joins_the_search_path() -> None:
-    assert parse(["--config-dir", "mine", "model=gan"]).launcher == ("hydra.searchpath=[file://mine]",)
+    command = parse(["--config-dir", "mine", "-cd", "/my own", "model=gan"])
+    (override,) = parse_overrides(command.launcher)
+    assert override.key_or_group == "hydra.searchpath"
+    assert override.value() == [f"file://{Path.cwd() / 'mine'}", "file:///my own"]
 
 
 @pytest.mark.parametrize("arguments", [["--modle=gan"], ["-x"], ["model=gan", "--multi"]])
@@ -54,8 +59,8 @@ def test_the_values_of_an_override_are_as_they_would_be_typed() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["plain", "a b", "it's", "a,b", "x=y", "odd/日本", "back\\slash", "end\\", "\\'", "${seed}", "\\${x}", "{a: 1}", "[1]",
-     "photos [v2]", "a#b", "true", "12", "null", "", "genbench run -m 'model=gan' \"x\""],
+    ["plain", "a b", "it's", "a,b", "x=y", "odd/日本", "back\\slash", "end\\", "\\'", "${seed}", "\\${x}", "{a: 1}",
+     "[1]", "photos [v2]", "a#b", "true", "12", "null", "", "genbench run -m 'model=gan' \"x\""],
 )  # fmt: skip
 def test_any_text_survives_the_grammar_and_the_config(text: str) -> None:
     (override,) = parse_overrides([f"results={quoted(text)}"])
