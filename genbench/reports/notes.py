@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from genbench.interfaces.measurement import MARKS, MeasureInfo
 from genbench.reports.cells import EMPTY, Section
@@ -143,13 +143,13 @@ def _row_name(row: str, family: Family) -> tuple[str, ...]:
 def _versions(families: Sequence[Family]) -> Iterator[str]:
     """Versions that differ between the rows, of torch and of what learners import: no identity holds them."""
     runs = [(" · ".join(family.name), run) for family in families for run in family.runs]
-    libraries = {name for _, run in runs for artifact in _joined(run) for name in _libraries(artifact)}
+    libraries = {name for _, run in runs for artifact in _joined(run) for name in _libraries(artifact, run)}
     for name in ("torch", *sorted(libraries - {"torch"})):
         rows: dict[str, dict[str, None]] = {}
         for row, run in runs:
             for artifact in _joined(run):
-                made = artifact.made
-                versions = {**made.versions, **made.libraries} if made else run.provenance.versions
+                made = artifact.made or run.provenance
+                versions = {**made.versions, **_libraries(artifact, run)}
                 if name in versions:
                     rows.setdefault(versions[name], {})[row] = None
         if len(rows) > 1:
@@ -162,8 +162,13 @@ def _joined(run: RunRecord) -> list[ArtifactRecord]:
     return [artifact for artifact in run.artifacts if artifact.kind in ("stages", "samples", "timings")]
 
 
-def _libraries(artifact: ArtifactRecord) -> Iterable[str]:
-    return artifact.made.libraries if artifact.made and artifact.kind == "stages" else ()
+def _libraries(artifact: ArtifactRecord, run: RunRecord) -> Mapping[str, str]:
+    """Versions of what the learner of a stage imported."""
+    if artifact.kind != "stages":
+        return {}
+    if artifact.made is not None:
+        return artifact.made.libraries
+    return run.model.libraries if run.model else {}
 
 
 def _listed(names: Collection[str]) -> str:

@@ -46,7 +46,7 @@ ONCE = "measured once"
 
 
 @dataclass(frozen=True)
-class Found:
+class Parts:
     """All that came of a run that is done."""
 
     stages: tuple[TrainedStage, ...]
@@ -64,7 +64,6 @@ def begun(
     """
     entry = plan.model.entry
     seeds = {"training": plan.training.seed, "sampling": plan.sampling.seed}
-    made = provenance(plan.device, seeds, plan.place.command)
     return RunRecord(
         run_id=run_id,
         status=Status.FAILED,
@@ -86,13 +85,14 @@ def begun(
             options=plain(plan.model.values()),
             stages=tuple(StageRecord(name=name, id=identity.id) for name, identity in ids.stages.items()),
             fingerprint=generator_class(plan).fingerprint(plan.model.options),
+            libraries=dict(libraries),
         ),
         sampler=choice_record(plan.sampler),
         task=choice_record(plan.task),
         values={group: choice_record(choice) for group, choice in plan.values.items() if group != "sampler"},
         features={name: choice_record(choice) for name, choice in plan.features.items()},
         metrics={name: choice_record(choice) for name, choice in plan.metrics.items()},
-        provenance=replace(made, versions={**made.versions, **libraries}),
+        provenance=provenance(plan.device, seeds, plan.place.command),
         artifacts=(
             *(
                 ArtifactRecord(kind="stages", id=identity.id, name=name, reused=False)
@@ -104,14 +104,10 @@ def begun(
     )
 
 
-def done(plan: Plan, record: RunRecord, store: Store, ids: RunIds, found: Found) -> RunRecord:
-    """The record of the run with all that came of it: failed if it asked for metrics and got no number.
-
-    Measurements of metrics that were not asked for this time, and that an earlier command added, are the caller's to
-    keep (`merged`).
-    """
-    images, timed, scored = found.drawn.sets["images"], found.timed, found.scored
-    training = _training_costs(found.stages, found.drawn.seconds)
+def done(plan: Plan, record: RunRecord, store: Store, ids: RunIds, parts: Parts) -> RunRecord:
+    """The record of the run with all that came of it: failed if it asked for metrics and got no number."""
+    images, timed, scored = parts.drawn.sets["images"], parts.timed, parts.scored
+    training = _training_costs(parts.stages, parts.drawn.seconds)
     reason = no_number(plan.metrics, scored)
     infos = (*CLOCK_MEASURES, *TRAINING_MEASURES, *scored.measures.values())
     return replace(
@@ -134,8 +130,8 @@ def done(plan: Plan, record: RunRecord, store: Store, ids: RunIds, found: Found)
         left_out=dict(scored.left_out),
         costs={**timed.measurements, **training},
         artifacts=(
-            *(store.joined("stages", stage.id, stage.name, stage.reused) for stage in found.stages),
-            store.joined("samples", ids.samples.id, "", found.drawn.reused),
+            *(store.joined("stages", stage.id, stage.name, stage.reused) for stage in parts.stages),
+            store.joined("samples", ids.samples.id, "", parts.drawn.reused),
             store.joined("timings", ids.timing.id, "", timed.reused),
             *scored.artifacts,
         ),
@@ -156,41 +152,6 @@ def record_before(path: Path) -> RunRecord | None:
         return read_record(path) if path.exists() else None
     except OlderRecordError:
         return None
-
-
-def merged(record: RunRecord, before: RunRecord | None) -> RunRecord:
-    """The record with what an earlier command measured for the same run and this one did not ask for."""
-    if before is None or before.status != Status.DONE or record.status != Status.DONE:
-        return record
-    known = {artifact.key for artifact in record.artifacts}
-    return replace(
-        record,
-        features={**before.features, **record.features},
-        metrics={**before.metrics, **record.metrics},
-        measures={**before.measures, **record.measures},
-        rows={
-            name: {**before.rows.get(name, {}), **record.rows.get(name, {})}
-            for name in dict.fromkeys((*record.rows, *before.rows))
-        },
-        left_out={
-            **{key: reason for key, reason in before.left_out.items() if not _asked(key, record)},
-            **record.left_out,
-        },
-        costs={**record.costs, **_paid_before(record, before)},
-        artifacts=(*record.artifacts, *(artifact for artifact in before.artifacts if artifact.key not in known)),
-    )
-
-
-def _paid_before(record: RunRecord, before: RunRecord) -> Mapping[str, Measurement]:
-    """What drawing cost, where the images were there: other runs may have drawn more of them since."""
-    reused = any(artifact.kind == "samples" and artifact.reused for artifact in record.artifacts)
-    return {name: cost for name, cost in before.costs.items() if name == "draw_seconds" and reused}
-
-
-def _asked(key: str, record: RunRecord) -> bool:
-    """Whether the record's command asked for what a key of `left_out` names: "<row>: <extractor>/<metric>"."""
-    extractor, _, metric = key.rpartition(": ")[2].rpartition("/")
-    return metric in record.metrics and extractor in ("", *record.features)
 
 
 def choice_record(choice: Choice) -> ChoiceRecord:

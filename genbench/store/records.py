@@ -115,7 +115,8 @@ class StageRecord:
 @dataclass(frozen=True, kw_only=True)
 class ModelRecord:
     """The generator: `plugin` is the entry point that brought it. A model without stages is pretrained, and known by
-    its `fingerprint`.
+    its `fingerprint`. `libraries` are the versions of what its learners import now; a stage that was there before
+    quotes those that it was trained with.
     """
 
     name: str
@@ -124,6 +125,7 @@ class ModelRecord:
     options: dict[str, Any] = field(default_factory=dict)
     stages: tuple[StageRecord, ...] = ()
     fingerprint: str | None = None
+    libraries: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
