@@ -51,8 +51,8 @@ def test_hooks_are_removed_though_the_run_fails() -> None:
 
 def test_shared_parameters_count_once() -> None:
     runner = Guided()
-    runner.networks = {"main": nn.Sequential(runner.networks["main"], runner.networks["decoder"]), **runner.networks}
-    runner.run = lambda request: runner.networks["main"](torch.zeros(1, 64))  # type: ignore[method-assign]
+    runner.networks = {"whole": nn.Sequential(*runner.networks.values()), **runner.networks}
+    runner.run = lambda request: runner.networks["whole"](torch.zeros(1, 64))  # type: ignore[method-assign]
     assert count(runner, ONE).parameters == 64 * 64 + 64 + 64 * 64
 
 

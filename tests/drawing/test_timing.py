@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genbench.drawing import devices
+from genbench.drawing import devices, locks
 from genbench.drawing.costs import CLOCK_MEASURES
 from genbench.drawing.requests import Requests
 from genbench.drawing.rounds import ROUNDS, WARM_UP_RUNS, TimingRules
@@ -116,6 +116,29 @@ def test_percentiles_rate_and_spread_are_those_of_the_measured_runs(timed: Any, 
         assert measured[name].n == len(times)
     assert measured["latency_ms_p90"].value > 1.5 * measured["latency_ms_p50"].value
     assert max(latencies) < 1e3 * WARMING  # a warm-up run among them would show
+
+
+def test_the_device_is_locked_from_the_first_runner_to_the_last_run(timed: Any, clock: Any) -> None:
+    class Locked(Generator):
+        def prepare(self, draw: DrawSpec) -> Runner:
+            look()
+            runner = super().prepare(draw)
+            run = runner.run
+            runner.run = lambda request: (look(), run(request))[1]  # type: ignore[method-assign]
+            return runner
+
+    def look() -> None:
+        lock = locks.try_acquire(f"time-{devices.device_id('cpu')}")
+        looks.append(lock is None)
+        if lock is not None:
+            locks.release(lock)
+
+    looks: list[bool] = []
+    timed(Locked(clock))
+    assert all(looks)
+    assert len(looks) > 70
+    look()
+    assert not looks[-1]
 
 
 def test_preparing_is_timed_apart(timed: Any, clock: Any) -> None:

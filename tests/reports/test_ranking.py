@@ -67,7 +67,8 @@ def test_bounds_are_marked_and_not_ranked_against_exact_numbers(look, make_recor
     def bound(value):
         return Measurement(value=value, estimand="FD", n=1500, standard_error=0.1, marks=("bound",))
 
-    table = look([make_record("a", "a", metrics={FD: bound(0.1)}), make_record("b", "b")])
+    values = {"a": bound(0.1), "b": with_protocol(0.5)}
+    table = look([make_record(name, name, metrics={FD: value}) for name, value in values.items()])
     assert table.cell("a", "FD(pixels)").text == "≤0.10"
     assert not any(table.cell(name, "FD(pixels)").best for name in "ab")
     assert f"≤ {MARKS['bound']}" in table.notes
@@ -95,8 +96,9 @@ def test_toy_budgets_are_marked_and_stand_apart(look, make_record):
 
 
 def test_a_single_marked_number_says_so_itself(look, make_record):
-    toy = Measurement(value=1.0, estimand="FD", n=1500, standard_error=0.1, marks=("quick",))
-    table = look([make_record("a", "a", metrics={FD: toy}), make_record("b", "b"), make_record("c", "c")])
+    values = {"a": replace(with_protocol(0.1), marks=("quick",)), "b": with_protocol(0.5), "c": with_protocol(9.0)}
+    table = look([make_record(name, name, metrics={FD: value}) for name, value in values.items()])
+    assert [table.cell(name, "FD(pixels)").best for name in "abc"] == [False, True, False]
     assert table.row("a").label == "a"
     assert table.cell("a", "FD(pixels)").marks == "†"
     assert any(note.startswith("† ") for note in table.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,12 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from genbench.interfaces.budget import Budget
+from genbench.interfaces.data import Column, ConditionKind, ConditionSpec
 from genbench.interfaces.ranks import Alone
+from genbench.interfaces.tasks import Examples
 from genbench.interfaces.training import Batch, LearningRate, Stage, StageSpec, Update
 from genbench.training.optimisation import Optimisation, autocast
+from genbench.training.view import SplitView
 
 RATE = 0.1
 
@@ -224,6 +227,54 @@ def test_ranks_take_turns_of_the_batch_and_noise_of_their_own(toys: Any) -> None
     whole, left, right = (stages[key] for key in [(0, 1), (0, 2), (1, 2)])
     assert left.seen[0] + right.seen[0] == whole.seen[0]
     assert left.noise[0] == whole.noise[0] != right.noise[0]
+
+
+def test_gradients_and_running_statistics_are_averaged_over_the_ranks(toys: Any) -> None:
+    class Halving(Several):
+        """The other process has zeros everywhere."""
+
+        def average_(self, tensors: Sequence[Tensor]) -> None:
+            sizes.append(len(tensors))
+            for tensor in tensors:
+                tensor.div_(2)
+
+    sizes: list[int] = []
+    stage = TwoUpdates()
+    before = copy.deepcopy(stage.first.weight.detach())
+    Optimisation(stage, "two", TwoUpdates.spec(None), toys.view(), 0, "32-true", Several(0, 2)).advance()
+    alone = stage.first.weight.detach() - before
+    stage = TwoUpdates()
+    Optimisation(stage, "two", TwoUpdates.spec(None), toys.view(), 0, "32-true", Halving(0, 2)).advance()
+    torch.testing.assert_close(stage.first.weight.detach() - before, alone / 2)
+    assert sizes == [2, 2]  # weight and bias, at each of the two updates
+
+    normalised = {count: toys.make() for count in (1, 2)}
+    for count, toy in normalised.items():
+        ranks = Halving(0, 2) if count == 2 else Several(0, 2)
+        Optimisation(toy, "toy", toy.spec(toy.options), toys.view(), 0, "32-true", ranks).advance()
+    means = [toy.network.layers[1].running_mean for toy in normalised.values()]
+    torch.testing.assert_close(means[1], means[0] / 2)
+
+
+def test_ranks_draw_conditions_of_their_own(toys: Any) -> None:
+    class Noise:
+        """A task that shows noise."""
+
+        def training(self, batch: Examples, indices: Tensor, generator: torch.Generator) -> Mapping[str, Column]:
+            return {"noise": torch.rand(len(indices), generator=generator)}
+
+    class Seeing(TwoUpdates):
+        def step(self, batch: Batch, update: Update) -> Mapping[str, Tensor]:
+            seen.append(batch.conditions["noise"])
+            return {}
+
+    seen: list[Tensor] = []
+    spec = replace(toys.spec, conditions=(ConditionSpec("noise", ConditionKind.IMAGE, ()),))
+    for rank in (0, 0, 1):
+        view = SplitView(toys.view()._source, spec, torch.device("cpu"), Noise())  # type: ignore[arg-type]
+        Optimisation(Seeing(), "two", Seeing.spec(None), view, 0, "32-true", Several(rank, 2)).advance()
+    assert torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[0], seen[2])
 
 
 def test_a_batch_that_the_ranks_cannot_share_is_refused(toys: Any) -> None:
