@@ -7,13 +7,18 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genbench.commands.errors import UserError
 from genbench.discovery.plugins import FOLDERS
+from genbench.registry.names import UnknownNameError
 from genbench.store.records import RunRecord, Status
-from genbench.store.sweeps import Job, new_sweep_id
+from genbench.store.sweeps import Sweep, lost_jobs, new_sweep_id, read_sweep
 from genbench.training.signals import terminate_as_interrupt
+
+if TYPE_CHECKING:
+    from genbench.running.plan import Plan
+    from genbench.running.ranks import World
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
@@ -47,26 +52,31 @@ def run(arguments: Sequence[str]) -> int:
     from genbench.config.shown import show
     from genbench.running.progress import announce
 
-    world = None
-    if "RANK" in os.environ:  # only torchrun's processes need torch before the command is understood
-        from genbench.running.following import follow
-        from genbench.running.ranks import processes
-
-        world = processes()
-        if world is not None and world.rank > 0:
-            return follow(world)
+    world: World | None = None
     text = shlex.join(["genbench", *plugin_folders(), "run", *arguments])
     try:
         with terminate_as_interrupt():
             command = parse(arguments)
             if command.shown:
-                return show(arguments)
-            prepared = prepare(command, new_sweep_id(), text)
+                return show(arguments) if os.environ.get("RANK", "0") == "0" else 0
+            if "RANK" in os.environ:  # only torchrun's processes need torch before the command is understood
+                from genbench.running.following import dismiss, follow
+                from genbench.running.ranks import processes
+
+                world = processes()
+                if world is not None and world.rank > 0:
+                    return follow(world)
+            try:
+                prepared = prepare(command, new_sweep_id(), text)
+            except (MistakeError, UnknownNameError):
+                if world is not None:
+                    dismiss(world)
+                raise
             for line in prepared.lines:
                 announce(line)
             from genbench.config.start import start  # imports torch: not for what is only shown or refused
 
-            launched = start(prepared, world)
+            records = start(prepared, world)
     except MistakeError as mistake:
         raise UserError(str(mistake)) from None
     except KeyboardInterrupt:
@@ -74,44 +84,54 @@ def run(arguments: Sequence[str]) -> int:
             f"\ninterrupted; what is finished is kept. The same command goes on from here:\n  {text}", file=sys.stderr
         )
         return INTERRUPTED
-    results = prepared.plans[0].results
-    if launched.records:
+    return ended(prepared.plans[0], records)
+
+
+def ended(plan: Plan, records: Sequence[RunRecord]) -> int:
+    """Print the table of the sweep that this plan is part of, and say what became no run; the exit code."""
+    sweep = read_sweep(plan.results, plan.place.sweep)
+    assert sweep is not None
+    if records:
         from genbench.commands.report import print_sweep
         from genbench.tracking.tracker import safely
 
-        sweep, records = launched.sweep, launched.records
-        print_sweep(results, sweep, records)
-        tracking = prepared.plans[0].tracking
-        safely(lambda: tracking.build().finish_sweep(sweep, records, results), tracking.name, sweep.sweep_id)
-    for reason in unreported(launched.sweep.jobs):
-        print(f"no run came of a job: {reason}", file=sys.stderr)
-    return exit_code(launched.records, launched.sweep.jobs)
+        print_sweep(plan.results, sweep, records)
+        tracking = plan.tracking
+        safely(lambda: tracking.build().finish_sweep(sweep, records, plan.results), tracking.name, sweep.sweep_id)
+    for line in troubles(sweep):
+        print(line, file=sys.stderr)
+    return exit_code(records, sweep)
 
 
-def unreported(jobs: Sequence[Job]) -> list[str]:
-    """A line for each of several jobs that became no run, and for each that was lost."""
+def troubles(sweep: Sweep) -> list[str]:
+    """A line for each of several jobs that became no run, for each that was lost, and for each that failed where the
+    run had been done before.
+    """
+    lost = lost_jobs(sweep)
     lines = []
-    for job in jobs:
+    for job in sweep.jobs:
         name = f"{job.number + 1} ({' '.join(job.overrides)})"
-        if job.state == "refused" and len(jobs) > 1:
-            lines.append(f"{name}: {job.reason}")
-        elif job.state not in ("refused", "done"):
-            lines.append(f"{name}: {job.reason or 'it never reported; the same command goes on from here'}")
+        if job.state == "failed":
+            lines.append(f"job {name} failed; the table shows what an earlier command measured: {job.reason}")
+        elif job in lost:
+            reason = job.reason or "it never reported; the same command goes on from here"
+            lines.append(f"no run came of job {name}: {reason}")
+        elif job.state == "refused" and len(sweep.jobs) > 1:
+            lines.append(f"no run came of job {name}: {job.reason}")
     return lines
+
+
+def exit_code(records: Sequence[RunRecord], sweep: Sweep) -> int:
+    """What the shell is told: 2 if nothing that was asked for can be, 1 if anything failed, else 0."""
+    refused = [job for job in sweep.jobs if job.state == "refused"]
+    failed = [record for record in records if record.status in (Status.FAILED, Status.DIVERGED)]
+    failed_now = [job for job in sweep.jobs if job.state == "failed"]
+    if not lost_jobs(sweep) and all(record.status == Status.INCOMPATIBLE for record in records):
+        return 2
+    return 1 if failed or failed_now or refused or lost_jobs(sweep) else 0
 
 
 def plugin_folders() -> list[str]:
     """The folders of loose plugins, as they would be typed: part of the command that is to be run again."""
     folders = [folder for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
     return [word for folder in folders for word in ("--plugins-dir", str(Path(folder)))]
-
-
-def exit_code(records: Sequence[RunRecord], jobs: Sequence[Job] = ()) -> int:
-    """What the shell is told."""
-    refused = [job for job in jobs if job.state == "refused"]
-    lost = [job for job in jobs if job.state not in ("refused", "done")]
-    incompatible = [record for record in records if record.status == Status.INCOMPATIBLE]
-    if len(records) + len(refused) == 1 and (incompatible or refused) and not lost:
-        return 2
-    failed = [record for record in records if record.status in (Status.FAILED, Status.DIVERGED)]
-    return 1 if failed or refused or lost else 0

@@ -16,7 +16,7 @@ from genbench.discovery.plugins import load_plugins
 from genbench.registry.choice import Choice
 from genbench.reports.loaded import LoadedSweep
 from genbench.store.records import RunRecord
-from genbench.store.sweeps import new_sweep_id
+from genbench.store.sweeps import new_sweep_id, read_sweep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +37,11 @@ def run(*overrides: str, **options: Any) -> LoadedSweep:
     words = [*overrides, *_words(options)]
     command = parse(["-m", *words])
     prepared = prepare(command, new_sweep_id(), shlex.join(["genbench", "run", "-m", *words]))
-    launched = start(prepared)
-    return LoadedSweep(launched.sweep, launched.records, prepared.plans[0].results)
+    records = start(prepared)
+    plan = prepared.plans[0]
+    sweep = read_sweep(plan.results, plan.place.sweep)
+    assert sweep is not None
+    return LoadedSweep(sweep, tuple(records), plan.results)
 
 
 def evaluate(
@@ -81,6 +84,7 @@ def evaluate(
             metrics=chosen.metrics,
             extraction=chosen.extraction,
             tracking=chosen.tracking,
+            catalogue=chosen.catalogue,
             config=chosen.config,
             command=f"genbench.evaluate({', '.join(words)})",
         ),

@@ -64,6 +64,8 @@ def parse(arguments: Sequence[str]) -> CommandLine:
 
 def parse_overrides(words: Sequence[str]) -> list[Override]:
     """Overrides in Hydra's grammar. Raises MistakeError for what has no such form."""
+    if bare := [word for word in words if "=" not in word and not word.startswith("~")]:
+        raise MistakeError(f"'{bare[0]}' is not an override: write group=name or group.option=value")
     try:
         return list(OverridesParser.create().parse_overrides(list(words)))
     except HydraException as error:

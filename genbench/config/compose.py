@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.schema import HIDDEN, RootConfig
 from genbench.interfaces.budget import Budget
 from genbench.registry.choice import Choice
 from genbench.registry.entries import Entry
-from genbench.registry.kinds import optional, several
+from genbench.registry.kinds import groups, optional, several
 from genbench.registry.registrar import Registry
 from genbench.running.plan import ExtractionPlan, Place, Plan, SamplingPlan, TimingPlan, TrainingPlan
 
@@ -29,7 +30,7 @@ def plan_from_config(
 
     `place` is where the job stands, for a plan that is to be run.
     """
-    root: RootConfig = OmegaConf.to_object(config)  # type: ignore[assignment]
+    root = _objects(config)
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
     model = choice(registry, "model", root.model)
     used = {
@@ -71,7 +72,28 @@ def plan_from_config(
         place=place or Place("", ""),
         config={key: value for key, value in plain.items() if key not in HIDDEN},
         overrides=tuple(overrides),
+        catalogue=catalogue(registry),
     )
+
+
+def _objects(config: DictConfig) -> RootConfig:
+    """The config as dataclasses. Options that are dataclasses themselves check their values here."""
+    try:
+        return OmegaConf.to_object(config)  # type: ignore[return-value]
+    except OmegaConfBaseException:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{_culprit(config)}: {error}") from None
+
+
+def _culprit(config: DictConfig) -> str:
+    """The group whose content cannot be made into dataclasses."""
+    for group in groups():
+        try:
+            OmegaConf.to_object(config[group])
+        except ValueError:
+            return group if group in several() else f"{group}={config[group].name}"
+    return "config"
 
 
 def _budget(text: str | None) -> Budget | None:
@@ -100,6 +122,11 @@ def _check(root: RootConfig) -> None:
     for group in several():
         if not getattr(root, group):
             raise ConfigError(f"{group} is empty: choose at least one (`genbench list {group}`)")
+
+
+def catalogue(registry: Registry) -> dict[str, dict[str, Entry]]:
+    """Every extractor and metric, by kind and name."""
+    return {kind: {name: registry.get(kind, name) for name in registry.names(kind)} for kind in several()}
 
 
 def choice(registry: Registry, kind: str, node: Any) -> Choice:

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.commandline import CommandLine, parse_overrides
 from genbench.config.compose import ConfigError, plan_from_config
-from genbench.config.lists import group_of, jobs_of, without_unused
+from genbench.config.lists import group_of, jobs_of, registered, without_unused
 from genbench.config.mirror import CONFIGS, mirror
 from genbench.config.mistakes import MistakeError, check_roots, explain
 from genbench.discovery.plugins import load_plugins
@@ -45,9 +45,8 @@ def prepare(command: CommandLine, sweep: str, text: str) -> Prepared:
     mirror(registry)
     check_roots(command.overrides)
     searchpath = [word for word in command.launcher if word.startswith("hydra.searchpath=")]
-    paths = [override.value() for override in parse_overrides(searchpath)]
-    folders = [Path(str(place).removeprefix("file://")) for path in paths if isinstance(path, list) for place in path]
-    jobs, lines = without_unused(jobs_of(command, registry, folders), registry)
+    jobs, lines = without_unused(jobs_of(command, registry, _folders(searchpath)), registry)
+    _check_unused([(registered(job.value("model") or "", registry), job.overrides) for job in jobs], registry)
     plans: list[Plan] = []
     try:
         with initialize_config_module(CONFIGS, version_base="1.3"):
@@ -60,21 +59,35 @@ def prepare(command: CommandLine, sweep: str, text: str) -> Prepared:
         raise MistakeError(explain(error, registry, broken)) from None
     except ConfigError as error:
         raise MistakeError(str(error)) from None
-    _check_unused(plans, registry)
+    _check_unused([(plan.model.name, plan.overrides) for plan in plans], registry)
     _check_together(plans)
     return Prepared(tuple(plans), _launcher(command), tuple(lines))
 
 
-def _check_unused(plans: Sequence[Plan], registry: Registry) -> None:
-    """Groups that were named and that no model of the sweep uses."""
-    used = {group for plan in plans for group in plan.model.entry.uses}
-    for plan in plans:
-        for word in plan.overrides:
+def _folders(searchpath: Sequence[str]) -> list[Path]:
+    """The folders of configs that were named."""
+    paths = [override.value() for override in parse_overrides(searchpath)]
+    places = [str(place) for path in paths if isinstance(path, list) for place in path]
+    folders = [Path(place.removeprefix("file://")) for place in places if place.startswith("file://")]
+    if missing := [folder for folder in folders if not folder.is_dir()]:
+        raise MistakeError(f"--config-dir: there is no folder {missing[0]}")
+    return folders
+
+
+def _check_unused(jobs: Sequence[tuple[str, Sequence[str]]], registry: Registry) -> None:
+    """Groups that were named and that no model of the sweep uses: `jobs` are models with overrides. Before composing,
+    nothing is known of a sweep with a model that no plugin and no preset of one names.
+    """
+    if not {model for model, _ in jobs} <= set(registry.names("model")):
+        return
+    used = {group for model, _ in jobs for group in registry.get("model", model).uses}
+    for model, overrides in jobs:
+        for word in overrides:
             group = group_of(word)
             if group in optional() and group not in used:
                 others = [name for name in registry.names("model") if group in registry.get("model", name).uses]
                 raise MistakeError(
-                    f"{word}: model={plan.model.name} uses no {group}; leave it out"
+                    f"{word}: model={model} uses no {group}; leave it out"
                     + (f" (models that do: {', '.join(others)})" if others else "")
                 )
 
@@ -100,7 +113,12 @@ def _check_together(plans: Sequence[Plan]) -> None:
 
 def _launcher(command: CommandLine) -> tuple[str, ...]:
     """Hydra's overrides, unless they ask for the launcher that does one job after the other, which is ours."""
-    named = [word.partition("=")[2] for word in command.launcher if word.startswith("hydra/launcher=")]
     if other := [word for word in command.launcher if word.startswith(("hydra/sweeper", "hydra.sweeper"))]:
         raise MistakeError(f"{other[0]}: genbench multiplies out the axes itself; sweepers of Hydra are not used")
-    return command.launcher if named and named[-1] != BASIC else ()
+    named = [word.partition("=")[2] for word in command.launcher if word.startswith("hydra/launcher=")]
+    if named and named[-1] != BASIC:
+        return command.launcher
+    others = [word for word in command.launcher if not word.startswith(("hydra/launcher=", "hydra.searchpath="))]
+    if others:
+        raise MistakeError(f"{others[0]}: it would say how another launcher works; name one: hydra/launcher=joblib")
+    return ()

@@ -16,39 +16,49 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.commandline import quoted
 from genbench.config.compose import plan_from_config
 from genbench.config.mirror import CONFIGS, mirror
+from genbench.config.mistakes import MistakeError, explain
 from genbench.discovery.plugins import FOLDERS, load_plugins
 from genbench.running.jobs import objective_of, run_job
 from genbench.running.plan import Place, Plan
+from genbench.training.signals import terminate_as_interrupt
 
 
 class HydraLauncher:
-    """One of Hydra's launchers, as `genbench.running.jobs.launch` calls it. `overrides` name it and set its options."""
+    """One of Hydra's launchers, as `genbench.running.jobs.launch` calls it. `overrides` name it and set its options.
 
-    def __init__(self, overrides: Sequence[str]) -> None:
-        self.overrides = tuple(overrides)
+    `first` is the plan of a job. Raises MistakeError where there is no such launcher or option.
+    """
+
+    def __init__(self, overrides: Sequence[str], first: Plan) -> None:
+        folder = first.results / "sweeps" / first.place.sweep
+        own = [*overrides, f"hydra.sweep.dir={quoted(str(folder))}"]
+        try:
+            with initialize_config_module(CONFIGS, version_base="1.3"):
+                composed = compose("config", [*first.overrides, *own], return_hydra_config=True)
+                self.loader = GlobalHydra.instance().config_loader()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise MistakeError(explain(error, load_plugins().registry)) from None
+        self.config = OmegaConf.masked_copy(composed, "hydra")  # the rest is each job's own
 
     def __call__(self, plans: Sequence[Plan]) -> None:
         """Launch one job for each plan, numbered from the first plan's number on; a job reports into the sweep's
         folder. Raises whatever the launcher raises.
         """
-        with initialize_config_module(CONFIGS, version_base="1.3"), _mirrored_where_it_arrives():
-            folder = plans[0].results / "sweeps" / plans[0].place.sweep
-            own = [*self.overrides, f"hydra.sweep.dir={quoted(str(folder))}"]
-            composed = compose("config", [*plans[0].overrides, *own], return_hydra_config=True)
-            config = OmegaConf.masked_copy(composed, "hydra")  # the rest is each job's own
-            HydraConfig.instance().set_config(config)
-            loader = GlobalHydra.instance().config_loader()
-            launcher = Plugins.instance().instantiate_launcher(
-                hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
-                task_function=work,
-                config=config,
-            )
+        HydraConfig.instance().set_config(self.config)
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=HydraContext(config_loader=self.loader, callbacks=Callbacks()),
+            task_function=work,
+            config=self.config,
+        )
+        with _mirrored_where_it_arrives():
             launcher.launch([_words(plan) for plan in plans], initial_job_idx=plans[0].place.number)
 
 
@@ -77,8 +87,9 @@ def work(config: DictConfig) -> float | None:
     axes = dict(axis.split("=", 1) for axis in at.axes)
     place = Place(at.sweep, at.command, at.number, at.jobs, at.of_list, axes)
     plan = plan_from_config(config, registry, tuple(at.overrides), place)
-    record = run_job(plan, live=False)
-    return objective_of(record, plan.objective) if record else None
+    with terminate_as_interrupt():
+        outcome = run_job(plan, live=False)
+    return objective_of(outcome.record, plan.objective) if outcome else None
 
 
 @contextmanager

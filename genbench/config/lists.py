@@ -125,6 +125,19 @@ def group_of(word: str) -> str:
 
 
 def _uses(job: JobWords, registry: Registry) -> tuple[str, ...]:
-    """The optional groups of the job's model; all of them for a name that only Hydra knows, such as a preset."""
-    model = job.value("model")
-    return registry.get("model", model).uses if model in registry.names("model") else optional()
+    """The optional groups of the job's model, which a preset may name; all of them where nobody knows it."""
+    model = registered(job.value("model") or "", registry)
+    return registry.get("model", model).uses if model else optional()
+
+
+def registered(name: str, registry: Registry) -> str:
+    """The registered model of this name, or the one that the preset of this name builds upon; "" where neither is."""
+    if name in registry.names("model"):
+        return name
+    for _, package in packages(registry):
+        preset = files(package).joinpath("model", f"{name}.yaml")
+        if preset.is_file():
+            content = OmegaConf.create(preset.read_text(encoding="utf-8"))
+            bases = OmegaConf.select(content, "defaults") or []
+            return next((str(base) for base in bases if base in registry.names("model")), "")
+    return ""

@@ -12,12 +12,14 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from genbench.config.compose import ConfigError, choice, named
+from genbench.config.compose import catalogue, choice, named
 from genbench.config.mirror import CONFIGS, mirror
 from genbench.config.mistakes import MistakeError, explain
 from genbench.config.schema import ExtractionConfig
 from genbench.discovery.plugins import load_plugins
+from genbench.drawing.devices import resolve_device
 from genbench.registry.choice import Choice
+from genbench.registry.entries import Entry
 from genbench.running.plan import ExtractionPlan
 
 ROOT = "only_measuring"
@@ -49,6 +51,7 @@ class Measuring:
     metrics: Mapping[str, Choice]
     tracking: Choice
     extraction: ExtractionPlan
+    catalogue: Mapping[str, Mapping[str, Entry]]
     config: Mapping[str, Any]
 
 
@@ -66,10 +69,11 @@ def compose_measuring(overrides: Sequence[str]) -> Measuring:
             features={name: named(registry, "features", name, node) for name, node in root.features.items()},
             metrics={name: named(registry, "metrics", name, node) for name, node in root.metrics.items()},
             tracking=choice(registry, "tracking", root.tracking),
-            extraction=ExtractionPlan(root.extraction.device, root.extraction.batch_size),
+            extraction=ExtractionPlan(resolve_device(root.extraction.device), root.extraction.batch_size),
+            catalogue=catalogue(registry),
             config=plain,
         )
     except (HydraException, OmegaConfBaseException) as error:
         raise MistakeError(explain(error, registry)) from None
-    except ConfigError as error:
+    except ValueError as error:  # a ConfigError, or a device that cannot be used
         raise MistakeError(str(error)) from None

@@ -50,6 +50,13 @@ def check_roots(overrides: Sequence[Override]) -> None:
             raise MistakeError(f"{typed}: {unknown_name('option', root, sorted(set(roots)))}")
         if override.is_add() and root != "hydra" and (rest or root not in names):
             raise MistakeError(f"{typed}: '+' adds an option that nothing would read; write it without '+'")
+        if key in groups() and not override.is_sweep_override() and not _names_something(override):
+            raise MistakeError(f"{typed}: '{value}' is no name (`genbench list {key}` shows them)")
+
+
+def _names_something(override: Override) -> bool:
+    """Whether Hydra could look the value of a group up: a name, names, or the group's content."""
+    return override.is_delete() or isinstance(override.value(), str | list | dict)
 
 
 def explain(error: Exception, registry: Registry, broken: bool = False) -> str:
@@ -74,10 +81,7 @@ def explain(error: Exception, registry: Registry, broken: bool = False) -> str:
 
 def explain_grammar(error: HydraException) -> str:
     """What Hydra's parser says of an override that is none."""
-    words = str(error)
-    if "mismatched input '<EOF>'" in words and "=" not in words.splitlines()[0]:
-        return f"{words.splitlines()[0]}: write group=name or group.option=value"
-    return _first_lines(words)
+    return _first_lines(str(error))
 
 
 def _unknown_key(cause: OmegaConfBaseException) -> str:

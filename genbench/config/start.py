@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from genbench.config.entry import Prepared
 from genbench.config.mistakes import MistakeError
 from genbench.running.following import with_ranks
-from genbench.running.jobs import Launched, Launcher, in_process, launch
+from genbench.running.jobs import Launcher, in_process, launch
 from genbench.running.lookup import RefusedError
+from genbench.store.records import RunRecord
 
 if TYPE_CHECKING:
     from genbench.running.ranks import World
 
 
-def start(prepared: Prepared, world: World | None = None) -> Launched:
+def start(prepared: Prepared, world: World | None = None) -> list[RunRecord]:
     """Run the jobs. Raises MistakeError for a launcher of Hydra's under torchrun, which is a launcher itself, and for a
     results folder that cannot be written.
     """
@@ -27,7 +28,7 @@ def start(prepared: Prepared, world: World | None = None) -> Launched:
             )
         from genbench.config.launchers import HydraLauncher
 
-        launcher = HydraLauncher(prepared.launcher)
+        launcher = HydraLauncher(prepared.launcher, prepared.plans[0])
     elif world is not None:
         launcher = with_ranks(world)
     try:

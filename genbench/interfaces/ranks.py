@@ -19,6 +19,12 @@ class Ranks(Protocol):
     rank: int
     count: int
 
+    def device(self, name: str) -> str:
+        """The device that this process works on where a plan says `name`: of "cuda", a GPU of its own. Raises
+        ValueError where there is none.
+        """
+        ...
+
     def broadcast(self, value: T) -> T:
         """Rank 0's value, on every rank; it must be picklable."""
         ...
@@ -43,6 +49,10 @@ class Alone:
 
     rank = 0
     count = 1
+
+    def device(self, name: str) -> str:
+        """The device of this name."""
+        return name
 
     def broadcast(self, value: T) -> T:
         """The value."""

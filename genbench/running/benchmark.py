@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 import yaml
 
 from genbench.drawing.devices import claim
@@ -19,24 +18,29 @@ from genbench.interfaces.data import ImageSet
 from genbench.interfaces.drawing import IMAGES
 from genbench.interfaces.ranks import Alone, Ranks
 from genbench.running.artifacts import draw, time_model
+from genbench.running.earlier import at_work, features_too, finished, metrics_too
 from genbench.running.identity import generator_class, learner_libraries
 from genbench.running.lookup import Asked, RefusedError, look_up, resolved, run_name
 from genbench.running.model import Model
 from genbench.running.plan import Plan
 from genbench.running.progress import Progress
 from genbench.running.ranks import RankError
-from genbench.running.recording import Found, begun, done, merged, record_before
+from genbench.running.recording import Parts, begun, done, record_before
 from genbench.running.scoring import evaluator, score
+from genbench.running.settings import settled
 from genbench.store.artifacts import Store
 from genbench.store.records import RecordError, RunRecord, Status, write_record
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's record, and whether it was answered from the store."""
+    """A run's record, and whether it was answered from the store. Where the run was done before and this attempt
+    failed, the record is the earlier one and `failure` says why.
+    """
 
     record: RunRecord
-    reused: bool
+    reused: bool = False
+    failure: str | None = None
 
 
 def benchmark(
@@ -53,30 +57,47 @@ def benchmark(
     None. Raises RefusedError.
     """
     ranks = ranks or Alone()
-    _settle(plan)
-    with claim(resolved(plan.device)) as device:
+    with settled(plan.threads), claim(resolved(plan.device, ranks)) as device:
         asked = look_up(replace(plan, device=device))
         run_id = run_name(asked)
-        folder = plan.results / run_id
         if ranks.rank > 0:
             with Progress(label, None) as silent:
-                _run(asked, run_id, Store(plan.results), ranks, silent)
+                _run(_with_earlier(asked, None, ranks), run_id, Store(plan.results), ranks, silent)
             return None
-        before = _read(asked, run_id)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "config.yaml").write_text(yaml.safe_dump(dict(plan.config), sort_keys=False), encoding="utf-8")
-        except OSError as error:
-            raise RefusedError(f"results={plan.results}: {error.strerror or error}") from None
-        with Progress(label or plan.model.name, folder / "run.log", live, heard=heard) as progress:
-            record = _recorded(asked, run_id, ranks, progress)
-    record = merged(record, before)
-    if record.status != Status.DONE and before is not None and before.status == Status.DONE:
-        return Outcome(before, reused=True)  # another sweep finished it meanwhile
-    if before is not None and _same(record, before):
-        return Outcome(before, reused=True)
-    write_record(folder / "result.json", record)
-    return Outcome(record, reused=False)
+        folder = _folder(plan, run_id)
+        with (
+            Progress(label or plan.model.name, folder / "run.log", live, heard=heard) as progress,
+            at_work(plan.results, run_id, progress.say),
+        ):
+            before = _record_before(folder)
+            record = _recorded(_with_earlier(asked, before, ranks), run_id, ranks, progress)
+            if finished(before) and not finished(record):
+                assert before is not None
+                return Outcome(before, failure=record.reason)
+            if before is not None and _same(record, before):
+                return Outcome(before, reused=True)
+            write_record(folder / "result.json", record)
+    return Outcome(record)
+
+
+def _folder(plan: Plan, run_id: str) -> Path:
+    """The run's folder, with its config. Raises RefusedError where nothing can be written."""
+    folder = plan.results / run_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(dict(plan.config), sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"results={plan.results}: {error.strerror or error}") from None
+    return folder
+
+
+def _with_earlier(asked: Asked, before: RunRecord | None, ranks: Ranks) -> Asked:
+    """Also what an earlier command had measured of the run, on every rank alike."""
+    plan, known = asked.plan, finished(before)
+    too = ranks.broadcast(
+        (features_too(plan.features, known, plan.catalogue), metrics_too(plan.metrics, known, plan.catalogue))
+    )
+    return replace(asked, plan=replace(plan, features=too[0], metrics=too[1]))
 
 
 def _recorded(asked: Asked, run_id: str, ranks: Ranks, progress: Progress) -> RunRecord:
@@ -123,8 +144,9 @@ def _run(asked: Asked, run_id: str, store: Store, ranks: Ranks, progress: Progre
     scored = score(asked, model, measuring, requests, drawn, timed)
     if timed is None:
         return record
-    progress.say("scored")
-    return done(plan, record, store, ids, Found(tuple(stages), drawn, timed, scored))
+    record = done(plan, record, store, ids, Parts(tuple(stages), drawn, timed, scored))
+    progress.say("scored" if record.status == Status.DONE else f"{record.status}: {record.reason}")
+    return record
 
 
 def _show(asked: Asked, images: ImageSet, path: Path) -> None:
@@ -149,18 +171,10 @@ def _incompatible(asked: Asked, model: Model) -> str | None:
     return str(reason) if reason else None
 
 
-def _settle(plan: Plan) -> None:
-    """Numbers depend on the plan, never on environment variables."""
-    torch.set_num_threads(plan.threads)
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-
-
-def _read(asked: Asked, run_id: str) -> RunRecord | None:
-    """The record of this run that is there already."""
+def _record_before(folder: Path) -> RunRecord | None:
+    """The record that is there already. Raises RefusedError for one that cannot be read."""
     try:
-        return record_before(asked.plan.results / run_id / "result.json")
+        return record_before(folder / "result.json")
     except RecordError as error:
         raise RefusedError(f"{error} (move the file away to compute the run anew)") from error
 
@@ -175,6 +189,7 @@ def _same(record: RunRecord, before: RunRecord) -> bool:
         and record.rows == before.rows
         and record.costs == before.costs
         and record.left_out == before.left_out
+        and (record.features, record.metrics) == (before.features, before.metrics)
     )
 
 

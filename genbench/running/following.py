@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
-from genbench.interfaces.ranks import Ranks
 from genbench.running.jobs import Launcher, run_job
-from genbench.running.lookup import resolved
 from genbench.running.plan import Plan
 from genbench.running.ranks import RankError, World
 from genbench.store.records import Status
+
+TOGETHER = (Status.DONE, Status.INCOMPATIBLE)
+"""How a run ends on all ranks at once."""
 
 
 class FailedRunError(Exception):
@@ -24,13 +24,18 @@ def with_ranks(world: World) -> Launcher:
     def run(plans: Sequence[Plan]) -> None:
         for number, plan in enumerate(plans):
             with suppress(RankError, FailedRunError), world.job(number) as ranks:
-                record = run_job(_placed(_sent(ranks, plan), world), ranks=ranks)
-                if record is None or record.status not in (Status.DONE, Status.INCOMPATIBLE):
-                    raise FailedRunError(record.reason if record else "no run came of the job")
-        with suppress(RankError), world.job(len(plans)) as ranks:
-            _sent(ranks, None)
+                outcome = run_job(ranks.broadcast(plan), ranks=ranks)
+                if outcome is None or outcome.failure or outcome.record.status not in TOGETHER:
+                    raise FailedRunError("the run failed on rank 0")
+        dismiss(world, len(plans))
 
     return run
+
+
+def dismiss(world: World, number: int = 0) -> None:
+    """Tell the other ranks that there are no further jobs."""
+    with suppress(RankError), world.job(number) as ranks:
+        ranks.broadcast(None)
 
 
 def follow(world: World) -> int:
@@ -42,21 +47,10 @@ def follow(world: World) -> int:
     number = 0
     while True:
         with suppress(Exception, SystemExit), world.job(number) as ranks:
-            plan = _sent(ranks, None)
+            plan: Plan | None = ranks.broadcast(None)
             if plan is None:
                 return 0
-            benchmark(_placed(plan, world), ranks=ranks)
+            benchmark(plan, ranks=ranks)
         if world.lost:
             return 0
         number += 1
-
-
-def _sent(ranks: Ranks, plan: Plan | None) -> Plan | None:
-    """Rank 0's plan, on every rank; None where there are no further jobs."""
-    return ranks.broadcast(plan)
-
-
-def _placed(plan: Plan | None, world: World) -> Plan:
-    """The plan on this process's own device."""
-    assert plan is not None
-    return replace(plan, device=world.device(resolved(plan.device)))

@@ -4,7 +4,7 @@
     samples = H(stages or fingerprint, sampler + grid + guidance, requests, seed, batch size, dtype, kind of device,
                 plain or fast, code)
     timing  = H(samples' inputs without the sampling seed, machine, threads, torch, the clock's rules, code)
-    run     = H(samples, how many, reference, timing)
+    run     = H(samples, how many, reference, timing, whether budgets are toys)
 
 Features and scores are named in genbench.measuring.identity. The parts of every hash are kept with what it names.
 """
@@ -32,7 +32,10 @@ TRAINING = (
     "genbench.training.view:SplitView",
 )
 """The harness's own part of training: all that weights depend on, and nothing of reports and checkpoints."""
+CONSTRUCTING = "genbench.running.model:constructed"
+"""The harness's own part of making a generator of what was learnt."""
 DRAWING = (
+    CONSTRUCTING,
     "genbench.drawing.preparing:prepare_runner",
     "genbench.drawing.draw:draw_images",
     "genbench.drawing.requests:Requests",
@@ -67,7 +70,7 @@ def run_ids(plan: Plan, dataset: Dataset, spec: DataSpec, reference: ImageSet) -
         stages=stages,
         samples=samples,
         timing=timing,
-        run=digest(samples=samples.id, count=count, reference=against, timing=timing.id),
+        run=digest(samples=samples.id, count=count, reference=against, timing=timing.id, quick=plan.quick),
         family=digest(samples=samples_of_any_seed.id, count=count, reference=against),
         clock_family=timing_of_any_seed.id,
     )
@@ -160,6 +163,7 @@ def likelihood_id(plan: Plan, spec: DataSpec, stages: Mapping[str, Identity], im
         images=[images.id, images.first, images.count],
         device=kind_of(plan.device),
         code=code((generator, (*LEARNT, "log_prob")), contract=("load_state",), given=(plan.model.options,)).parts,
+        harness=code(CONSTRUCTING, "genbench.running.scoring:log_prob").parts,
     )
 
 
@@ -182,9 +186,11 @@ def extra_sets_id(plan: Plan, spec: DataSpec, stages: Mapping[str, Identity], he
         fingerprint=generator.fingerprint(plan.model.options),
         options=plan.model.options,
         data=spec,
+        schedule=value_parts(plan.schedule) if plan.schedule else None,
         images=[held_out.id, held_out.first, held_out.count],
         device=kind_of(plan.device),
         code=code((generator, (*LEARNT, "extra_sets")), contract=("load_state",), given=(plan.model.options,)).parts,
+        harness=code(CONSTRUCTING).parts,
     )
 
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from genbench.interfaces.ranks import Alone, Ranks
 from genbench.running.lookup import RefusedError
 from genbench.running.plan import Plan
 from genbench.running.progress import announce
 from genbench.store.records import RunRecord, read_record
-from genbench.store.sweeps import Job, Sweep, plan_sweep, read_sweep, update_job
+from genbench.store.sweeps import Job, add_jobs, plan_sweep, read_sweep, sweep_ids, update_job
 from genbench.tracking.tracker import safely
+
+if TYPE_CHECKING:
+    from genbench.running.benchmark import Outcome
 
 Launcher = Callable[[Sequence[Plan]], None]
 """Runs one job for each plan. Whatever happens to a job, it raises only if jobs were lost."""
-
-
-@dataclass(frozen=True)
-class Launched:
-    """What came of the jobs of a sweep, and the records of those that ran, in their order."""
-
-    sweep: Sweep
-    records: tuple[RunRecord, ...]
 
 
 def in_process(plans: Sequence[Plan]) -> None:
@@ -32,15 +27,20 @@ def in_process(plans: Sequence[Plan]) -> None:
         run_job(plan)
 
 
-def launch(plans: Sequence[Plan], launcher: Launcher = in_process) -> Launched:
-    """Plan the sweep, run its jobs, and read back what came of them. Jobs that never reported are lost, and say so.
+def launch(plans: Sequence[Plan], launcher: Launcher = in_process) -> list[RunRecord]:
+    """Plan the jobs, in a new sweep or one that goes on, run them, and read back the records of those that became runs,
+    in the order of the jobs. What came of the others stands in the sweep (`read_sweep`).
 
     Raises RefusedError if nothing can be written into the results folder.
     """
     place = plans[0].place
     results = plans[0].results
     try:
-        plan_sweep(results, place.sweep, place.command, [_planned(plan) for plan in plans])
+        jobs = [_planned(plan) for plan in plans]
+        if place.sweep in sweep_ids(results):
+            add_jobs(results, place.sweep, jobs)
+        else:
+            plan_sweep(results, place.sweep, place.command, jobs)
     except OSError as error:
         raise RefusedError(f"results={results}: {error.strerror or error}") from None
     try:
@@ -49,7 +49,9 @@ def launch(plans: Sequence[Plan], launcher: Launcher = in_process) -> Launched:
         announce(f"the launcher lost a job ({type(error).__name__}: {error}); the same command goes on from here")
     sweep = read_sweep(results, place.sweep)
     assert sweep is not None
-    return Launched(sweep, tuple(read_record(results / run / "result.json") for run in sweep.runs))
+    numbers = {job.number for job in jobs}
+    runs = dict.fromkeys(job.run_id for job in sweep.jobs if job.run_id and job.number in numbers)
+    return [read_record(results / run / "result.json") for run in runs]
 
 
 def _planned(plan: Plan) -> Job:
@@ -57,7 +59,7 @@ def _planned(plan: Plan) -> Job:
     return Job(number=place.number, overrides=plan.overrides, of_list=place.of_list, axes=dict(place.axes))
 
 
-def run_job(plan: Plan, live: bool = True, ranks: Ranks | None = None) -> RunRecord | None:
+def run_job(plan: Plan, live: bool = True, ranks: Ranks | None = None) -> Outcome | None:
     """One run of a sweep, on rank 0, reported into the sweep's folder and mirrored to the plan's tracker; None where no
     record came of it. Whatever goes wrong is reported, and other jobs go on.
 
@@ -90,14 +92,15 @@ def run_job(plan: Plan, live: bool = True, ranks: Ranks | None = None) -> RunRec
         report(state="lost", reason=f"{type(error).__name__}: {error}")
         return None
     assert outcome is not None  # this is rank 0
-    record = outcome.record
-    report(state="done", run_id=record.run_id, objective=objective_of(record, plan.objective))
+    record, objective = outcome.record, objective_of(outcome.record, plan.objective)
+    state = "failed" if outcome.failure else "done"
+    report(state=state, run_id=record.run_id, objective=objective, reason=outcome.failure)
     if outcome.reused:
         announce(f"[{label}] {record.run_id}: answered from the store")
     safely(
         lambda: plan.tracking.build().mirror(record, results, place.sweep, place.axes), plan.tracking.name, place.sweep
     )
-    return record
+    return outcome
 
 
 def objective_of(record: RunRecord, key: str) -> float | None:

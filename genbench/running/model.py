@@ -15,6 +15,7 @@ from genbench.drawing.seeds import mix
 from genbench.interfaces.data import Dataset, DataSpec
 from genbench.interfaces.drawing import DrawSpec, Generator, Runner
 from genbench.interfaces.ranks import Ranks
+from genbench.interfaces.sampling import Schedule
 from genbench.interfaces.training import Stage, StagePlan, StageState
 from genbench.measuring.identity import Identity
 from genbench.running.describing import describe_with
@@ -73,11 +74,10 @@ class Model:
     def generator(self) -> Generator:
         """The trained generator, always read from the store: reused weights give equal images."""
         if self._generator is None:
-            torch.manual_seed(mix(self.plan.training.seed))
-            generator = generator_class(self.plan)(self.plan.model.options, self.spec, self.plan.schedule_value)
-            if self.stages:
-                generator.load_state({name: self._state(name) for name in self.stages})
-            self._generator = generator
+            plan, state = self.plan, {name: self._state(name) for name in self.stages}
+            self._generator = constructed(
+                generator_class(plan), plan.model.options, self.spec, plan.schedule_value, plan.training.seed, state
+            )
         return self._generator
 
     def prepare(self, draw: DrawSpec) -> Runner:
@@ -169,6 +169,22 @@ class Model:
         path = self.store.path("stages", identity.id) / "training.json"
         log: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return TrainedStage(name, identity.id, log["seconds"], log["steps"], log["images"], reused)
+
+
+def constructed(
+    cls: type[Generator],
+    options: Any,
+    spec: DataSpec,
+    schedule: Schedule | None,
+    seed: int,
+    state: Mapping[str, StageState],
+) -> Generator:
+    """The generator that has learnt this, by stage; its constructor may draw random numbers, which are seeded."""
+    torch.manual_seed(mix(seed))
+    generator = cls(options, spec, schedule)
+    if state:
+        generator.load_state(state)
+    return generator
 
 
 def _flat(state: StageState) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ def identities(plan: Plan) -> dict[str, Any]:
     """The identity of each artifact: "stages/denoiser", "samples", "timings", "features/generated/pixels",
     "scores/generated/pixels/kid". Raises RefusedError.
     """
-    asked = look_up(replace(plan, device=resolved(plan.device)))
+    asked = look_up(replace(plan, device=resolved(plan.device, Alone())))
     ids, shape = asked.ids, (plan.sampling.num_samples, *asked.spec.shape)
     model = Model(
         asked.plan, asked.dataset, asked.spec, ids.stages, Store(plan.results), Alone(), Progress(plan.model.name, None)

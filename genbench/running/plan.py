@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from genbench.interfaces.budget import Budget
 from genbench.registry.choice import Choice
+from genbench.registry.entries import Entry
 
 if TYPE_CHECKING:
     from genbench.interfaces.sampling import Grid, Guidance, Sampler, Schedule
@@ -74,7 +75,8 @@ class Plan:
 
     Samplers, tasks, schedules, grids and guidance are values: their `Choice.options` are the value itself. `config` is
     the composed config and `overrides` what was typed, both for the record only. `results` is absolute. `objective` is
-    the key of the measurement that a search is told; "" for none.
+    the key of the measurement that a search is told; "" for none. `catalogue` has every registered extractor and
+    metric, by kind and name: a run measures again what an earlier command had measured of it.
     """
 
     model: Choice
@@ -99,6 +101,7 @@ class Plan:
     place: Place
     config: Mapping[str, Any]
     overrides: tuple[str, ...] = ()
+    catalogue: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Choice]:

@@ -81,10 +81,11 @@ class Progress:
                     self._bar.remove_task(self._task)
                 self._task = self._bar.add_task(f"[{self.name}] {activity}".replace("[", r"\["), total=total)
             self._bar.update(self._task, completed=done, description=f"\\[{self.name}] {line}")
-        elif activity != self._activity or time.monotonic() - self._last > SILENCE:
-            self.console.print(f"[{self.name}] {line}", markup=False, soft_wrap=True)
-            self._last = time.monotonic()
+        if activity != self._activity or time.monotonic() - self._last > SILENCE:
+            if not self._bar:
+                self.console.print(f"[{self.name}] {line}", markup=False, soft_wrap=True)
             self.heard(line)
+            self._last = time.monotonic()
         self._activity = activity
 
     def training(self, state: TrainingProgress) -> None:

@@ -76,7 +76,7 @@ class World:
         distributed.init_process_group(
             backend, store=PrefixStore("group", store), rank=self.rank, world_size=self.count, timeout=DAY
         )
-        ranks = _Connected(self.rank, self.count, store)
+        ranks = _Connected(self, store)
         try:
             yield ranks
             ranks.wait()
@@ -94,8 +94,9 @@ class World:
 class _Connected:
     """The processes of one job: `interfaces.ranks.Ranks` over torch.distributed."""
 
-    def __init__(self, rank: int, count: int, store: Store) -> None:
-        self.rank, self.count = rank, count
+    def __init__(self, world: World, store: Store) -> None:
+        self.rank, self.count = world.rank, world.count
+        self.device = world.device
         self.lost = False
         self._store = store
 

@@ -18,7 +18,7 @@ from genbench.measuring.image_sets import NoiseImages, PairImages
 from genbench.measuring.scores import Scores
 from genbench.running.artifacts import Drawn, Timed
 from genbench.running.identity import extra_sets_id, generator_class, likelihood_id, requests_id
-from genbench.running.lookup import Asked
+from genbench.running.lookup import Asked, of_task
 from genbench.running.model import Model
 from genbench.store.records import AT_HELD_OUT, GENERATED, HELD_OUT, NOISE
 
@@ -66,7 +66,7 @@ def rows(asked: Asked, requests: Requests, drawn: Drawn, timed: Timed | None, mo
             for name, images in drawn.sets.items()
             if name != IMAGES
         },
-        "the task": lambda: _alone(asked.plan.task_value.baselines(asked.dataset)),
+        "the task": lambda: _alone(_baselines(asked)),
         "the model": lambda: _alone(_extra_sets(asked, model, held_out) if model else {}),
     }
     for giver, brought in further.items():
@@ -124,10 +124,21 @@ def _likelihood(asked: Asked, model: Model) -> Later[LogProb] | None:
     def compute() -> LogProb:
         generator = model.generator()
         assert isinstance(generator, HasLikelihood)
-        parts = [generator.log_prob(images) for images in held_out.batches(LIKELIHOOD_BATCH)]
-        return replace(parts[0], nats=torch.cat([part.nats for part in parts]))
+        return log_prob(generator, held_out)
 
     return Later(identity.id, compute, identity.parts)
+
+
+def _baselines(asked: Asked) -> dict[str, ImageSet]:
+    """The task's further sets, under ids of ours."""
+    sets = asked.plan.task_value.baselines(asked.dataset)
+    return {name: of_task(asked.plan, asked.dataset, "baselines", images, name) for name, images in sets.items()}
+
+
+def log_prob(generator: HasLikelihood, images: ImageSet) -> LogProb:
+    """Of all these images, a part at a time."""
+    parts = [generator.log_prob(batch) for batch in images.batches(LIKELIHOOD_BATCH)]
+    return replace(parts[0], nats=torch.cat([part.nats for part in parts]))
 
 
 def _extra_sets(asked: Asked, model: Model, held_out: ImageSet | None) -> Mapping[str, ImageSet]:

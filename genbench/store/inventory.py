@@ -65,6 +65,11 @@ class StoredRun:
             return self.outline.provenance.utc
         return f"{datetime.fromtimestamp(self.folder.stat().st_mtime, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a process is adding to it just now."""
+        return is_held(lock_path(self.folder.parent, "run", self.run_id))
+
     def read(self) -> RunRecord:
         """The whole record. Raises RecordError, which says in a line why there is none."""
         if self.outline is None:
@@ -153,7 +158,11 @@ def delete_run(results: Path, run_id: str) -> None:
 
 def undecided(runs: Iterable[StoredRun]) -> list[StoredRun]:
     """Runs of which nobody can say what they may go on from, so that no artifact can be called unused."""
-    return [run for run in runs if run.status == UNFINISHED or (run.status == UNREADABLE and not ID.search(run.text()))]
+    return [
+        run
+        for run in runs
+        if run.status == UNFINISHED or run.at_work or (run.status == UNREADABLE and not ID.search(run.text()))
+    ]
 
 
 def find_waste(results: Path) -> list[Waste]:

@@ -27,9 +27,10 @@ from genbench.store.typed_json import RecordError, decode, encode, mismatch
 
 SCHEMA_VERSION = 2
 
-JobState = Literal["pending", "running", "done", "refused", "lost"]
-"""`done` has a record, of whatever status; `refused` could not be begun; `lost` was given up without a record."""
-ENDED: tuple[JobState, ...] = ("done", "refused")
+JobState = Literal["pending", "running", "done", "failed", "refused", "lost"]
+"""`done` has a record, of whatever status; `failed` has that of an earlier command and failed itself; `refused` could
+not be begun; `lost` was given up without a record."""
+ENDED: tuple[JobState, ...] = ("done", "failed", "refused")
 
 Axes = dict[str, tuple[str, ...]]
 """The values of each axis of one list of overrides, which is multiplied out: {"model": ("gan", "pixelcnn")}."""

@@ -21,11 +21,15 @@ class Held:
             raise KeyboardInterrupt
 
 
+_commands = 0
+"""How many commands of ours are at work in this process: a caller's own signals are not ours to touch."""
+
+
 @contextmanager
 def hold_interrupts() -> Iterator[Held]:
     """Inside, a first Ctrl-C or SIGTERM only sets `waiting`; a second one interrupts at once.
 
-    Signals reach the main thread only; elsewhere nothing is held.
+    Signals reach the main thread only, and are held only while a command is at work: elsewhere nothing is held.
     """
     held = Held()
 
@@ -34,7 +38,7 @@ def hold_interrupts() -> Iterator[Held]:
             raise KeyboardInterrupt
         held.waiting = True
 
-    if threading.current_thread() is not threading.main_thread():
+    if not _commands or threading.current_thread() is not threading.main_thread():
         yield held
         return
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -47,13 +51,21 @@ def hold_interrupts() -> Iterator[Held]:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Inside, SIGTERM (a cluster's warning) is a KeyboardInterrupt, so that it ends as cleanly as Ctrl-C does."""
+    """Inside, SIGTERM (a cluster's warning) is a KeyboardInterrupt, so that it ends as cleanly as Ctrl-C does; and both
+    may be held back. For commands: nothing is done outside of the main thread.
+    """
+    global _commands
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
+    _commands += 1
     try:
         yield
     finally:
+        _commands -= 1
         signal.signal(signal.SIGTERM, before)

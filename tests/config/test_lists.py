@@ -10,6 +10,7 @@ import pytest
 from genbench.config.commandline import parse
 from genbench.config.lists import JobWords, jobs_of, without_unused
 from genbench.config.mistakes import MistakeError
+from genbench.discovery.plugins import load_plugins
 from genbench.registry.registrar import Registry
 
 
@@ -126,8 +127,19 @@ def test_a_group_that_only_others_use_is_left_out_with_a_line_and_equal_jobs_are
     ]
 
 
-def test_a_preset_of_a_model_keeps_what_was_typed(registry: Registry) -> None:
-    """A name that no plugin registers may be a preset, which only Hydra can tell."""
-    jobs, lines = without_unused(jobs_of(parse(["model=diffusion_tiny", "guidance=none"]), registry), registry)
-    assert words(jobs) == ["model=diffusion_tiny guidance=none"]
+def test_a_preset_uses_what_its_model_uses() -> None:
+    registry = load_plugins().registry
+    command = parse(["-m", "model=gan_tiny,latent_diffusion_tiny", "guidance=classifier_free", "guidance.scale=1,2"])
+    jobs, lines = without_unused(jobs_of(command, registry), registry)
+    assert words(jobs) == [
+        "model=gan_tiny",
+        "model=latent_diffusion_tiny guidance=classifier_free guidance.scale=1",
+        "model=latent_diffusion_tiny guidance=classifier_free guidance.scale=2",
+    ]
+    assert lines[0] == "guidance=classifier_free is left out for model=gan_tiny, which uses no guidance"
+
+
+def test_nothing_is_left_out_for_a_model_that_nobody_knows(registry: Registry) -> None:
+    jobs, lines = without_unused(jobs_of(parse(["model=unheard_of", "guidance=none"]), registry), registry)
+    assert words(jobs) == ["model=unheard_of guidance=none"]
     assert lines == []
