@@ -13,7 +13,7 @@ from genbench.commands.errors import UserError
 from genbench.discovery.plugins import FOLDERS
 from genbench.registry.names import UnknownNameError
 from genbench.store.records import RunRecord, Status
-from genbench.store.sweeps import Sweep, lost_jobs, new_sweep_id, read_sweep
+from genbench.store.sweeps import Sweep, lost_jobs, new_sweep_id
 from genbench.training.signals import terminate_as_interrupt
 
 if TYPE_CHECKING:
@@ -89,8 +89,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def ended(plan: Plan, records: Sequence[RunRecord]) -> int:
     """Print the table of the sweep that this plan is part of, and say what became no run; the exit code."""
-    sweep = read_sweep(plan.results, plan.place.sweep)
-    assert sweep is not None
+    from genbench.running.jobs import came_of
+
+    sweep = came_of(plan)
     if records:
         from genbench.commands.report import print_sweep
         from genbench.tracking.tracker import safely

@@ -15,8 +15,9 @@ from genbench.config.start import start
 from genbench.discovery.plugins import load_plugins
 from genbench.registry.choice import Choice
 from genbench.reports.loaded import LoadedSweep
+from genbench.running.jobs import came_of
 from genbench.store.records import RunRecord
-from genbench.store.sweeps import new_sweep_id, read_sweep
+from genbench.store.sweeps import new_sweep_id
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,9 +40,7 @@ def run(*overrides: str, **options: Any) -> LoadedSweep:
     prepared = prepare(command, new_sweep_id(), shlex.join(["genbench", "run", "-m", *words]))
     records = start(prepared)
     plan = prepared.plans[0]
-    sweep = read_sweep(plan.results, plan.place.sweep)
-    assert sweep is not None
-    return LoadedSweep(sweep, tuple(records), plan.results)
+    return LoadedSweep(came_of(plan), tuple(records), plan.results)
 
 
 def evaluate(

@@ -11,7 +11,7 @@ from genbench.running.lookup import RefusedError
 from genbench.running.plan import Plan
 from genbench.running.progress import announce
 from genbench.store.records import RunRecord, read_record
-from genbench.store.sweeps import Job, add_jobs, plan_sweep, read_sweep, sweep_ids, update_job
+from genbench.store.sweeps import Job, Sweep, add_jobs, drop_sweep, plan_sweep, read_sweep, sweep_ids, update_job
 from genbench.tracking.tracker import safely
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ def launch(plans: Sequence[Plan], launcher: Launcher = in_process) -> list[RunRe
     numbers = {job.number for job in jobs}
     runs = dict.fromkeys(job.run_id for job in sweep.jobs if job.run_id and job.number in numbers)
     return [read_record(results / run / "result.json") for run in runs]
+
+
+def came_of(plan: Plan) -> Sweep:
+    """The sweep that this plan is part of, as it ended. Where no job could be begun it is not kept: the newest sweep
+    should be one that has something to show.
+    """
+    sweep = read_sweep(plan.results, plan.place.sweep)
+    assert sweep is not None
+    if all(job.state == "refused" for job in sweep.jobs):
+        drop_sweep(plan.results, sweep.sweep_id)
+    return sweep
 
 
 def _planned(plan: Plan) -> Job:

@@ -157,6 +157,16 @@ def forget_run(results: Path, run_id: str) -> None:
                 _forget_in_file(folder.with_name(f"{sweep_id}.json"), run_id)
 
 
+def drop_sweep(results: Path, sweep_id: str) -> None:
+    """Take a sweep away, and the folders that are empty without it; runs stay."""
+    folder = _folder(results, sweep_id)
+    shutil.rmtree(folder)
+    folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
+    with suppress(OSError):  # other things lie in them
+        folder.parent.rmdir()
+        results.rmdir()
+
+
 def _forget(folder: Path, sweep: Sweep, run_id: str) -> None:
     kept = tuple(job for job in sweep.jobs if job.run_id != run_id)
     if not kept:
