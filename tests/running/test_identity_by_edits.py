@@ -29,6 +29,7 @@ PROBE = {
 """A model and an extractor whose parts read files."""
 from dataclasses import dataclass
 from genbench import hookimpl
+from probe.task import ProbeTask
 
 @dataclass
 class ProbeOptions:
@@ -38,6 +39,8 @@ class ProbeOptions:
 def genbench_register(registry):
     registry.model("probe", "probe.model:Probe", ProbeOptions, summary="reads files", sampler="one_shot")
     registry.component("features", "probe", "probe.extractor:ProbeFeatures", summary="reads files")
+    registry.component("metrics", "probe", "probe.metric:ProbeMetric", summary="one more")
+    registry.value("task", "probe_task", ProbeTask, summary="compares with some images")
 ''',
     "probe/model.py": '''
 from pathlib import Path
@@ -79,6 +82,41 @@ class Probe(Generator):
     def prepare(self, draw):
         return ProbeRunner()
 ''',
+    "probe/task.py": '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+@dataclass(frozen=True)
+class ProbeTask:
+    defaults: ClassVar[dict] = {}
+    def conditions(self, data):
+        return ()
+    def unsupported(self, dataset):
+        return None
+    def training(self, batch, indices, generator):
+        return {}
+    def request(self, dataset, keys, start):
+        return {}
+    def reference(self, dataset):
+        from genbench import ArrayImages
+        train = dataset.splits["train"]
+        return ArrayImages("an id that never changes", train.read(0, 200)[train.columns["label"][:200] == 0])
+    def pairs(self, dataset, keys, start):
+        return None
+    def baselines(self, dataset):
+        return {}
+''',
+    "probe/metric.py": '''
+from genbench import MeasureInfo, Measurement, Metric, Score
+
+class ProbeMetric(Metric):
+    reads = ("generated",)
+    measures = (MeasureInfo(name="probe", heading="probe", kind="fidelity", ranks=False),)
+    def __init__(self, options):
+        pass
+    def measure(self, evidence):
+        return Score({"probe": Measurement(value=1.0, estimand="one", n=1, reason="exact")})
+''',
     "probe/helper.py": '''
 def for_learner(batch):
     return batch.images.mean()
@@ -110,11 +148,14 @@ GAN, LATENT, PIXELS = (f"plugins/{name}/genbench_{name}" for name in ("gan", "la
 
 
 class Change(NamedTuple):
-    """Edits and overrides, and what they make anew: letters by model ("*": every one)."""
+    """Edits and overrides, and what they make anew: letters by model ("*": every one). `under` are overrides before and
+    after.
+    """
 
     edits: list[tuple[str, str, str]]
     anew: Mapping[str, str]
     overrides: tuple[str, ...] = ()
+    under: tuple[str, ...] = ()
 
 
 def unused_in(file: str) -> Change:
@@ -166,7 +207,7 @@ CHANGES = {
         {},
     ),
     "order of metrics": Change([], {}, (EVERY_METRIC,)),
-    "tracking and checkpoints": Change([], {}, ("training.checkpoint_seconds=1", "quick=true")),
+    "tracking and checkpoints": Change([], {}, ("training.checkpoint_seconds=1", "objective=digits/kid")),
     "a sampler that nobody uses": Change(
         [("genbench/diffusion/samplers.py", "self.eta, draw)", "self.eta, draw + 0)")], {}
     ),
@@ -176,6 +217,9 @@ CHANGES = {
         {"*": "M"},
     ),
     "the training loop": Change([("genbench/training/averages.py", "(1 + step)", "(2 + step)")], {"*": "M"}),
+    "the order of batches": Change(
+        [("genbench/training/order.py", "divmod(start, self.count)", "divmod(start + 1, self.count)")], {"*": "M"}
+    ),
     "a learner's loss": Change([(f"{GAN}/model.py", "F.relu(1 - real)", "F.relu(2 - real)")], {"gan": "M"}),
     "the loss of diffusion": Change(
         [("genbench/diffusion/objective.py", "torch.randn_like(x0)", "2 * torch.randn_like(x0)")],
@@ -224,7 +268,12 @@ CHANGES = {
         {"*": "F(digits) F(pixels) F(probe)"},
     ),
     "the batch size of extraction": Change([], {"*": "F(digits) F(pixels) F(probe)"}, ("extraction.batch_size=32",)),
-    "the device of extraction": Change([], {"*": "F(digits) F(pixels) F(probe)"}, ("extraction.device=cuda",)),
+    "the images that a task compares with": Change(
+        [("loose/probe/task.py", "== 0", "== 3")],
+        {"*": "F(digits) F(pixels) F(probe)"},
+        under=("task=probe_task",),
+    ),
+    "one more metric": Change([], {}, (EVERY_METRIC.replace("]", ",probe]"),)),
     "a metric's formula": Change([("genbench/metrics/kid.py", ".add_(1)", ".add_(2)")], {"*": "C(kid)"}),
     "an option of a metric": Change([], {"*": "C(prdc)"}, ("metrics.prdc.k=3",)),
     "the likelihood's formula": Change(
@@ -236,9 +285,12 @@ CHANGES = {
 }
 
 
+UNDER = tuple(dict.fromkeys(change.under for change in CHANGES.values()))
+
+
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The ids after each change, by its name, and those of the untouched tree under ""."""
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
+    """The ids after each change, by its name, and those of the untouched tree by the overrides."""
     folder = tmp_path_factory.mktemp("tree")
     for name in ("genbench", "plugins"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "tests"))
@@ -248,10 +300,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     model = (folder / GAN / "model.py").read_text()
     hinge = model[model.index("def hinge(") : model.index("class AdversarialStage")]
     moved = f"{FUTURE}\nfrom torch import Tensor\nfrom torch.nn import functional as F\n\n\n{hinge}"
-    jobs = [{"edits": [], "overrides": []}]
+    jobs: list[dict[str, Any]] = [{"edits": [], "overrides": list(under)} for under in UNDER]
     for change in CHANGES.values():
         edits = [(file, old, new.replace("HINGE", moved)) for file, old, new in change.edits]
-        jobs.append({"edits": edits, "overrides": list(change.overrides)})
+        jobs.append({"edits": edits, "overrides": [*change.under, *change.overrides]})
     for job in jobs:
         job["overrides"] = [f"model={','.join(ALL)}", "features=[digits,pixels,probe]", *job["overrides"]]
     packages = [str(path) for path in sorted((folder / "plugins").iterdir())]
@@ -271,7 +323,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    return dict(zip(["", *CHANGES], json.loads(done.stdout), strict=True))
+    return dict(zip([*UNDER, *CHANGES], json.loads(done.stdout), strict=True))
 
 
 def anew(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
@@ -303,11 +355,11 @@ def expected(change: Change, model: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(told: dict[str, Any], name: str) -> None:
+def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(told: dict[Any, Any], name: str) -> None:
     change, answer = CHANGES[name], told[name]
     assert isinstance(answer, dict), answer
     for model in ALL:
-        before, after = told[""][model], answer[model]
+        before, after = told[change.under][model], answer[model]
         found = anew(before, after)
         wanted = expected(change, model)
         assert found == wanted, f"{model}: {name}"
@@ -319,7 +371,8 @@ def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(told: dict[str,
             assert dependent - {"scores/generated/bits_per_dim"} <= changed
             assert "run" in changed
         of_seeds = name in ("the training seed", "the sampling seed")
-        assert ("family" in changed) == (bool({"M", "S"} & found) and not of_seeds), model
+        of_reference = name == "the images that a task compares with"
+        assert ("family" in changed) == (bool({"M", "S"} & found) and not of_seeds or of_reference), model
         assert ("clock_family" in changed) == (bool({"M", "T"} & found) and not of_seeds), model
         if not found:
             assert not changed, f"{model}: {sorted(changed)}"
