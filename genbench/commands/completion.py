@@ -9,17 +9,14 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from genbench.registry.kinds import KINDS
+from genbench.commands.listing import PRESETS, SETTINGS
+from genbench.registry.kinds import KINDS, groups, several
 from genbench.registry.registrar import Registry
 
-SEVERAL = ("features", "metrics")
-"""Groups of which a run may have several: an option is at metrics.kid.subset_size, not at metrics.subset_size."""
 FLAGS = ("-m", "--multirun", "--cfg", "--help", "--plugins-dir")
 
 SCRIPTS = {
@@ -101,33 +98,37 @@ def _command_words(before: Sequence[str], word: str, parser: argparse.ArgumentPa
     """Subcommands, options, and values of those arguments whose values are known."""
     results, waiting = Path("results"), None
     for previous in before:
-        actions = parser._actions  # argparse has no public list of what it was given
         if waiting is not None:
             results = Path(previous) if waiting.dest == "results" else results
             waiting = None
         elif previous.startswith("-"):
             waiting = next(
-                (action for action in actions if previous in action.option_strings and action.nargs != 0), None
+                (action for action in _actions(parser) if previous in action.option_strings and action.nargs != 0), None
             )
         elif commands := _subcommands(parser):
             parser = commands.get(previous, parser)
     if waiting is not None:
         return _values(waiting, results)
     if word.startswith("-"):
-        return [option for action in parser._actions for option in action.option_strings]
-    positional = [action for action in parser._actions if not action.option_strings]
+        return [option for action in _actions(parser) for option in action.option_strings]
+    positional = [action for action in _actions(parser) if not action.option_strings]
     return [value for action in positional for value in _values(action, results)]
 
 
 def _subcommands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
-    return next((a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)), {})
+    return next((action.choices for action in _actions(parser) if isinstance(action.choices, Mapping)), {})
+
+
+def _actions(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
+    """What a parser was given: argparse keeps it to itself."""
+    return parser._actions
 
 
 def _values(argument: argparse.Action, results: Path) -> Iterable[str]:
     if argument.choices is not None:
         return [str(choice) for choice in argument.choices]
     if argument.dest == "kind":
-        return KINDS
+        return (*KINDS, PRESETS, SETTINGS)
     if argument.dest == "sweep":
         from genbench.store.sweeps import sweep_ids
 
@@ -152,25 +153,34 @@ def run_words(before: Sequence[str], word: str, registry: Registry) -> Iterable[
     """Groups, names, options and values, straight from the registry: nothing is composed, nothing heavy imported."""
     if word.startswith("-"):
         return FLAGS
-    presets = _presets(registry)
-    groups = {kind: [*registry.names(kind), *presets.pop(kind, [])] for kind in KINDS} | presets
+    names = _group_names(registry)
     key, equals, value = word.partition("=")
     if not equals:
-        return _keys(before, word, groups, registry)
+        return _keys(before, word, names, registry)
     start = value[: max(value.rfind(sign) for sign in ",[") + 1]  # values before this one: gan,pixelc
     taken = set(start.strip("[").split(","))
-    values = groups[key] if key in groups else _option_values(key, before, registry)
+    values = names[key] if key in names else _option_values(key, before, registry)
     return [f"{key}={start}{name}" for name in values if name not in taken]
 
 
-def _keys(before: Sequence[str], word: str, groups: Iterable[str], registry: Registry) -> Iterable[str]:
+def _group_names(registry: Registry) -> dict[str, list[str]]:
+    """Every group with its entries and presets, and those that hold presets only."""
+    from genbench.config.presets import every_preset
+
+    names = {group: registry.names(group) for group in groups()}
+    for preset in every_preset(registry):
+        names.setdefault(preset.group, []).append(preset.name)
+    return names
+
+
+def _keys(before: Sequence[str], word: str, names: Iterable[str], registry: Registry) -> Iterable[str]:
     """`model=`, `model.`; with a dot typed, the options behind it."""
     options = [*_options(before, registry), *_root_options()]
     if "." in word:
         return [f"{path}=" for path, _ in options]
     roots = [path for path, _ in _root_options()]
     dotted = dict.fromkeys(path.partition(".")[0] for path, _ in options if "." in path)
-    return [*(f"{group}=" for group in groups), *(f"{root}=" for root in roots if "." not in root),
+    return [*(f"{group}=" for group in names), *(f"{root}=" for root in roots if "." not in root),
             *(f"{root}." for root in dotted)]  # fmt: skip
 
 
@@ -183,18 +193,19 @@ def _options(before: Sequence[str], registry: Registry) -> list[tuple[str, Any]]
         for group, name in registry.get("model", model).defaults.items():
             chosen.setdefault(group, []).append(name)
     found: list[tuple[str, Any]] = []
-    for kind in KINDS:
+    for kind in groups():
         names = registry.names(kind)
         for name in [name for name in names if name in chosen.get(kind, ())] or names:
-            where = f"{kind}.{name}" if kind in SEVERAL else kind
+            where = f"{kind}.{name}" if kind in several() else kind
             found += _fields(registry.get(kind, name).options, where)
     return found
 
 
 def _root_options() -> list[tuple[str, Any]]:
-    from genbench.config.schema import RootConfig
+    from genbench.config.schema import HIDDEN, RootConfig
 
-    return [(path, kind) for path, kind in _fields(RootConfig, "") if path not in KINDS]
+    left_out = (*groups(), *HIDDEN)
+    return [(path, kind) for path, kind in _fields(RootConfig, "") if path.partition(".")[0] not in left_out]
 
 
 def _fields(options: type[Any], where: str) -> Iterable[tuple[str, Any]]:
@@ -218,17 +229,3 @@ def _option_values(key: str, before: Sequence[str], registry: Registry) -> list[
                 elif isinstance(part, type) and issubclass(part, Enum):
                     values |= dict.fromkeys(part.__members__)
     return list(values)
-
-
-def _presets(registry: Registry) -> dict[str, list[str]]:
-    """Names by group of the YAML files of the core and of the plugins: experiments, debug settings, model presets."""
-    found: dict[str, list[str]] = {}
-    for package in ("genbench.conf", *(package for _, package in registry.config_packages)):
-        for folder in files(package).iterdir():
-            if folder.is_dir() and (names := sorted(_yaml_names(folder))):
-                found.setdefault(folder.name, []).extend(names)
-    return found
-
-
-def _yaml_names(folder: Traversable) -> Iterable[str]:
-    return (file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))

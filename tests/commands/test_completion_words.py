@@ -12,7 +12,7 @@ import pytest
 from genbench.cli import parser
 from genbench.commands.completion import SCRIPTS, complete, run_words
 from genbench.discovery.plugins import load_plugins
-from genbench.registry.kinds import KINDS
+from genbench.registry.kinds import KINDS, groups
 from genbench.registry.registrar import Registry
 
 
@@ -72,8 +72,9 @@ def test_ids_from_the_results_folder_that_is_named(tmp_path):
 
 
 def test_groups_names_options_and_values_after_run():
-    assert {f"{kind}=" for kind in KINDS} <= set(words("run "))
-    assert {"seed=", "steps=", "experiment=", "debug=", "sampling."} <= set(words("run "))
+    assert {f"{group}=" for group in groups()} <= set(words("run "))
+    assert {"seed=", "sampling.", "experiment=", "debug="} <= set(words("run "))
+    assert not {"report=", "sweep=", "place."} & set(words("run "))
     assert words("run sched") == ["schedule=", "schedule."]
     assert words("run dataset=dig") == ["dataset=digits"]
     assert words("run debug=") == ["debug=quick"]
@@ -88,7 +89,7 @@ def test_groups_names_options_and_values_after_run():
 
 def test_every_registered_name_is_offered_once():
     registry = load_plugins().registry
-    for kind in KINDS:
+    for kind in groups():
         offered = words(f"run {kind}=")
         assert len(offered) == len(set(offered))
         assert {f"{kind}={name}" for name in registry.names(kind)} <= set(offered)
@@ -142,7 +143,7 @@ def test_it_is_fast_and_imports_nothing_heavy():
         ("genbench run dataset=dig", ["digits"]),  # readline's word begins behind the =
         ("genbench run metrics=[kid,pr", ["[kid,prdc"]),
         ("genbench run sched", ["schedule=", "schedule."]),
-        ("genbench list ", list(KINDS)),
+        ("genbench list ", [*KINDS, "presets", "settings"]),
     ],
 )
 def test_the_script_in_a_real_bash(line, offered):
