@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from genbench import testing
 from genbench.cli import COMMANDS, parser
+from genbench.commands.completion import complete
 from genbench.config.commandline import parse
 from genbench.config.entry import Prepared, prepare
 from genbench.config.presets import every_preset
@@ -70,8 +71,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def names() -> set[str]:
     """The words that follow `genbench`."""
-    (choices,) = [action.choices for action in parser()._actions if action.choices]
-    return set(choices)
+    return set(complete([""], parser()))
 
 
 @each_page

@@ -93,6 +93,22 @@ def names(requirements: Iterable[str]) -> set[str]:
     return {canonicalize_name(Requirement(text).name) for text in requirements}
 
 
+@pytest.mark.parametrize(
+    ("private", "place"),
+    [
+        (r"hydra\._internal", "config/launchers.py"),  # tests/integration/test_launched.py
+        (r"parser\._\w+|argparse\._\w+", "commands/completion.py"),  # tests/commands/test_completion_words.py
+    ],
+)
+def test_a_private_name_of_a_library_stands_in_one_place(private: str, place: str) -> None:
+    found = [
+        str(path.relative_to(ROOT / "genbench"))
+        for path in (ROOT / "genbench").rglob("*.py")
+        for _ in re.findall(rf"\b{private}\b", path.read_text())
+    ]
+    assert found == [place]
+
+
 def test_dependency_groups_are_the_extras_that_old_pips_can_install() -> None:
     groups, extras = project()["dependency-groups"], project()["project"]["optional-dependencies"]
     assert {name: groups[name] for name in ("test", "lint")} == {name: extras[name] for name in ("test", "lint")}
