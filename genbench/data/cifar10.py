@@ -67,10 +67,10 @@ class _ArraysOnly(pickle.Unpickler):
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        found = _ALLOWED.get((module.replace("numpy.core", "numpy._core"), name))
-        if found is None:
+        allowed = _ALLOWED.get((module.replace("numpy.core", "numpy._core"), name))
+        if allowed is None:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs")
-        return found
+        return allowed
 
 
 def _byte_dtype(kind: str, *rest: object) -> np.dtype[np.uint8]:

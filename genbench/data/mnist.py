@@ -66,7 +66,8 @@ def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
             f" {content[:4].hex() or 'nothing'}, not {magic.hex()}; fetch it again"
         )
     shape = [int(size) for size in np.frombuffer(content, ">u4", ndim, offset=4)]
-    promised, found = math.prod(shape), len(content) - header
-    if found != promised:
-        raise DataError(f"{path} is damaged: its header promises {promised} bytes and {found} follow; fetch it again")
+    promised, content_size = math.prod(shape), len(content) - header
+    if content_size != promised:
+        words = f"its header promises {promised} bytes and {content_size} follow"
+        raise DataError(f"{path} is damaged: {words}; fetch it again")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

@@ -50,7 +50,7 @@ class Plugins:
 
 
 class NotAPluginError(Exception):
-    """Something that is found among the plugins and cannot be one; the message says why."""
+    """Something that is plugin among the plugins and cannot be one; the message says why."""
 
 
 @lru_cache(maxsize=1)
@@ -65,39 +65,39 @@ def load_plugins() -> Plugins:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hooks)
     blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()}
-    statuses = [_load(registry, manager, found, blocked) for found in installed()]
+    statuses = [_load(registry, manager, plugin, blocked) for plugin in installed()]
     names = [status.name for status in statuses]
-    statuses += [_load(registry, manager, found, blocked) for found in loose(names)]
+    statuses += [_load(registry, manager, plugin, blocked) for plugin in loose(names)]
     return Plugins(registry, tuple(_with_clashes(status, registry) for status in statuses))
 
 
-def _load(registry: Registry, manager: pluggy.PluginManager, found: Found, blocked: set[str]) -> PluginStatus:
+def _load(registry: Registry, manager: pluggy.PluginManager, plugin: Found, blocked: set[str]) -> PluginStatus:
     """Import one plugin and take over what it registers, if all goes well; half a plugin is worse than none."""
-    status = PluginStatus(found.name, found.module, found.distribution, found.version, "loaded")
-    if found.name in blocked:
+    status = PluginStatus(plugin.name, plugin.module, plugin.distribution, plugin.version, "loaded")
+    if plugin.name in blocked:
         return replace(status, status="blocked", error=f"named in {DISABLE}")
-    registrar = registry.registrar(found.name)
+    registrar = registry.registrar(plugin.name)
     try:
-        if problem := found.problem or outdated(found.files()):
+        if problem := plugin.problem or outdated(plugin.files()):
             raise NotAPluginError(problem)
-        manager.register(found.load(), found.name)
-        _register(manager, found, registrar)
+        manager.register(plugin.load(), plugin.name)
+        _register(manager, plugin, registrar)
     except (Exception, SystemExit) as error:  # whatever a stranger's plugin raises is its defect, not the user's
-        if manager.has_plugin(found.name):
-            manager.unregister(name=found.name)
+        if manager.has_plugin(plugin.name):
+            manager.unregister(name=plugin.name)
         plain = isinstance(error, NotAPluginError | RegistrationError)
         return replace(status, status="broken", error=str(error) if plain else f"{type(error).__name__}: {error}")
     registry.add(registrar)
     return status
 
 
-def _register(manager: pluggy.PluginManager, found: Found, registrar: Registrar) -> None:
+def _register(manager: pluggy.PluginManager, plugin: Found, registrar: Registrar) -> None:
     """Call the plugin's own implementation of the hook, so that what goes wrong is known to be its own."""
     manager.check_pending()
     everyone = manager.hook.genbench_register.get_hookimpls()
-    implementations = [one for one in everyone if one.plugin_name == found.name]
+    implementations = [one for one in everyone if one.plugin_name == plugin.name]
     if not implementations:
-        raise NotAPluginError(f"'{found.module}' implements no genbench_register hook (is it marked @hookimpl?)")
+        raise NotAPluginError(f"'{plugin.module}' implements no genbench_register hook (is it marked @hookimpl?)")
     for implementation in implementations:
         implementation.function(*[registrar for _ in implementation.argnames])
 

@@ -50,16 +50,13 @@ def device_id(device: str) -> str:
 
 
 @contextmanager
-def claim(device: str, local_rank: int | None = None) -> Iterator[str]:
+def claim(device: str) -> Iterator[str]:
     """A device to work on: "cuda" becomes a GPU of one's own, "cuda:k", as soon as one is free; others stay as named.
 
-    Jobs that run side by side on one machine so take a GPU each, whichever launcher started them. A process with a
-    `local_rank` is one of several at one run: its GPU has that number, and is not claimed.
+    Jobs that run side by side on one machine so take a GPU each, whichever launcher started them.
     """
     if device != "cuda":
         yield device
-    elif local_rank is not None:
-        yield f"cuda:{local_rank}"
     else:
         index, lock = _free_gpu()
         try:

@@ -96,15 +96,15 @@ def frechet_distance(x: Tensor, y: Tensor | None, fit: Gaussian | None = None) -
         if y is None:
             raise ValueError("a distance needs a second sample, or the Gaussian that was fitted to it")
         fit = fitted(y)
-    own = fitted(x)
-    shift = own.mean - fit.mean
-    left, singular, right = _singular(own.root @ fit.root.T)
-    distance = shift.square().sum() + own.root.square().sum() + fit.root.square().sum() - 2 * singular.sum()
+    fit_x = fitted(x)
+    shift = fit_x.mean - fit.mean
+    left, singular, right = _singular(fit_x.root @ fit.root.T)
+    distance = shift.square().sum() + fit_x.root.square().sum() + fit.root.square().sum() - 2 * singular.sum()
 
     kept = singular > SUPPORT * singular.max()
     scale = singular[kept].rsqrt()
-    influence = _influence(x, own.mean, shift, (right[:, kept].T @ fit.root).T * scale)
-    reference = None if y is None else _influence(y, fit.mean, -shift, (left[:, kept].T @ own.root).T * scale)
+    influence = _influence(x, fit_x.mean, shift, (right[:, kept].T @ fit.root).T * scale)
+    reference = None if y is None else _influence(y, fit.mean, -shift, (left[:, kept].T @ fit_x.root).T * scale)
     return max(float(distance), 0.0), influence, reference
 
 

@@ -60,12 +60,6 @@ class Store:
         """Whether the artifact is there, be it a folder or a JSON file."""
         return self.path(kind, id).exists() or self.path(kind, f"{id}.json").exists()
 
-    def run_dir(self, run_id: str) -> Path:
-        """The folder of one run's record, made if it is not there."""
-        path = self.root / run_id
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
     def make(self, kind: str, name: str, build: Callable[[Path], object], made: Describe | None = None) -> Artifact:
         """The artifact, a folder, filled by `build(side)` if it is not there.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,10 +36,3 @@ def write_json(path: Path, value: Any) -> None:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def clear_folder(path: Path) -> Path:
-    """An empty folder at `path`, whatever lay there before."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True)
-    return path

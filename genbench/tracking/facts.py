@@ -30,7 +30,7 @@ RECORD_LEFT_OUT = ("schema_version", "config", "measures", "rows", "costs", "lef
 
 def measurements(record: RunRecord) -> dict[str, Measurement]:
     """Every measurement of a record by its place in result.json: "rows/generated/digits/kid", "costs/nfe", …"""
-    rows = {f"{ROWS}/{_word(row)}/{key}": each for row, found in record.rows.items() for key, each in found.items()}
+    rows = {f"{ROWS}/{_word(row)}/{key}": each for row, entries in record.rows.items() for key, each in entries.items()}
     return rows | {f"{COSTS}/{key}": measurement for key, measurement in record.costs.items()}
 
 
@@ -61,13 +61,13 @@ def marks(record: RunRecord) -> dict[str, str]:
 
 def directions(record: RunRecord) -> dict[str, str]:
     """Which way is better, "lower" or "higher", of every number of a record that models may be ranked by."""
-    found = {}
+    ways = {}
     for name, measurement in measurements(record).items():
         info = record.measures.get(measure_of(name))
         direction = measurement.direction if info is None or info.ranks else None
         if direction is not None and measurement.value is not None:
-            found[name] = str(direction)
-    return found
+            ways[name] = str(direction)
+    return ways
 
 
 def facts(record: RunRecord, sweep_id: str, axes: Mapping[str, str]) -> dict[str, Any]:
@@ -103,8 +103,8 @@ def table(sweep: Sweep, records: Sequence[RunRecord]) -> tuple[list[str], list[l
     }
     places = {job.run_id: job.axes for job in reversed(sweep.jobs)}
     axes = dict.fromkeys(axis for job in sweep.jobs for axis in job.axes)
-    found = {record.run_id: numbers(record) for record in records}
-    keys = list(dict.fromkeys(key for values in found.values() for key in values if not of_reference(key)))
+    values = {record.run_id: numbers(record) for record in records}
+    keys = list(dict.fromkeys(key for named in values.values() for key in named if not of_reference(key)))
     rows = [
         [
             names[record.run_id],
@@ -115,7 +115,7 @@ def table(sweep: Sweep, records: Sequence[RunRecord]) -> tuple[list[str], list[l
             str(record.status),
             record.reason,
             *(places.get(record.run_id, {}).get(axis) for axis in axes),
-            *(None if key not in found[record.run_id] else float(found[record.run_id][key]) for key in keys),
+            *(None if key not in values[record.run_id] else float(values[record.run_id][key]) for key in keys),
         ]
         for record in records
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
@@ -47,12 +46,6 @@ class SplitView:
                 stop = min(start + CHUNK, len(images))
                 self._resident[start:stop] = images.read(start, stop).to(device)
             self._columns |= {name: column.to(device) for name, column in tensors.items()}
-
-    def showing(self, spec: DataSpec) -> SplitView:
-        """The same images with the conditions of another spec, for a stage that reads fewer."""
-        other = copy.copy(self)
-        other.spec = spec
-        return other
 
     def __len__(self) -> int:
         return len(self._source)

@@ -110,14 +110,6 @@ def test_a_job_waits_for_the_first_gpu_that_is_free(visible: Visible, monkeypatc
     assert looks == [devices.PATIENCE] * 3
 
 
-def test_a_process_of_several_has_the_gpu_of_its_number_and_claims_nothing(visible: Visible) -> None:
-    visible("aaaa", "bbbb")
-    with claim("cuda", local_rank=1) as mine, claim("cuda") as first, claim("cuda") as second:
-        assert (mine, first, second) == ("cuda:1", "cuda:0", "cuda:1")
-    with claim("cpu", local_rank=1) as cpu:
-        assert cpu == "cpu"
-
-
 def test_one_timing_at_a_time_per_device(visible: Visible) -> None:
     visible("aaaa", "bbbb")
     with exclusive("cuda:1"), exclusive("cpu"):

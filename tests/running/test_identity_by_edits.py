@@ -372,7 +372,7 @@ def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(told: dict[Any,
             assert "run" in changed
         of_seeds = name in ("the training seed", "the sampling seed")
         of_reference = name == "the images that a task compares with"
-        assert ("family" in changed) == (bool({"M", "S"} & found) and not of_seeds or of_reference), model
+        assert ("family" in changed) == ((bool({"M", "S"} & found) and not of_seeds) or of_reference), model
         assert ("clock_family" in changed) == (bool({"M", "T"} & found) and not of_seeds), model
         if not found:
             assert not changed, f"{model}: {sorted(changed)}"

@@ -16,7 +16,7 @@ import pytest
 from genbench.interfaces.measurement import Measurement
 from genbench.store import artifacts
 from genbench.store.artifacts import Store
-from genbench.store.files import clear_folder, write_json
+from genbench.store.files import write_json
 from genbench.store.locks import is_held, lock_path
 from genbench.store.records import Made
 
@@ -106,12 +106,6 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None
             write_json(path, value)
     assert json.loads(path.read_text()) == {"a": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
-
-
-def test_a_cleared_folder_is_there_and_empty(tmp_path: Path) -> None:
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    assert list(clear_folder(tmp_path / "a").iterdir()) == []
-    assert list(clear_folder(tmp_path / "c" / "d").iterdir()) == []
 
 
 # ----------------------------------------------------------------------------------------------------- provenance

@@ -100,14 +100,12 @@ def test_conditions_are_drawn_by_the_task_for_the_batch(pixels: Tensor, memory: 
 
 
 def test_a_stage_is_shown_the_conditions_that_it_reads(pixels: Tensor) -> None:
-    task = Captioned()
-    view, indices = make(pixels, task=task), torch.tensor([5, 1])
-    labelled = view.showing(DataSpec(3, 4, 5, conditions=CONDITIONS[2:]))
-    assert list(labelled.conditions(view.images(indices), indices, torch.Generator())) == ["label"]
-    bare = view.showing(DataSpec(3, 4, 5))
-    assert bare.conditions(view.images(indices), indices, torch.Generator()) == {}
+    task, indices = Captioned(), torch.tensor([5, 1])
+    labelled = make(pixels, DataSpec(3, 4, 5, conditions=CONDITIONS[2:]), task=task)
+    assert list(labelled.conditions(labelled.images(indices), indices, torch.Generator())) == ["label"]
+    bare = make(pixels, DataSpec(3, 4, 5), task=task)
+    assert bare.conditions(bare.images(indices), indices, torch.Generator()) == {}
     assert len(task.asked) == 1
-    assert view.spec == SPEC
 
 
 def test_a_condition_that_nobody_gives_is_named(pixels: Tensor) -> None:
