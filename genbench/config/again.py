@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra import compose, initialize_config_module
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.compose import ConfigError, plan_from_config
-from genbench.config.mirror import CONFIGS, mirror
+from genbench.config.mirror import composing, mirror
 from genbench.config.mistakes import MistakeError, explain
 from genbench.discovery.plugins import load_plugins
 from genbench.running.plan import Plan
@@ -26,7 +26,7 @@ def plan_again(record: RunRecord, results: Path) -> Plan:
     mirror(registry)
     overrides = [word for word in record.overrides if not word.startswith("results=")]
     try:
-        with initialize_config_module(CONFIGS, version_base="1.3"):
+        with composing():
             config = compose("config", overrides)
             OmegaConf.update(config, "results", str(results))
             return plan_from_config(config, registry, overrides)

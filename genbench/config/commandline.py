@@ -55,11 +55,11 @@ def parse(arguments: Sequence[str]) -> CommandLine:
     if shown and options.multirun:
         raise MistakeError("-m runs a sweep, and --cfg, --info and the like show one job: leave out -m")
     parsed = parse_overrides(words)
-    own = tuple(override for override in parsed if not override.is_hydra_override())
+    chosen = tuple(override for override in parsed if not override.is_hydra_override())
     launcher = [str(override.input_line) for override in parsed if override.is_hydra_override()]
     if folders := [quoted(f"file://{Path(folder).absolute()}") for folder in options.config_dir]:
         launcher.append(f"hydra.searchpath=[{','.join(folders)}]")
-    return CommandLine(options.multirun, own, tuple(launcher), shown)
+    return CommandLine(options.multirun, chosen, tuple(launcher), shown)
 
 
 def parse_overrides(words: Sequence[str]) -> list[Override]:

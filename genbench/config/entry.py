@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra import compose, initialize_config_module
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.commandline import CommandLine, parse_overrides
 from genbench.config.compose import ConfigError, plan_from_config
 from genbench.config.lists import group_of, jobs_of, registered, without_unused
-from genbench.config.mirror import CONFIGS, mirror
+from genbench.config.mirror import composing, mirror
 from genbench.config.mistakes import MistakeError, check_roots, explain
 from genbench.discovery.plugins import load_plugins
 from genbench.registry.kinds import optional
@@ -49,7 +49,7 @@ def prepare(command: CommandLine, sweep: str, text: str) -> Prepared:
     _check_unused([(registered(job.value("model") or "", registry), job.overrides) for job in jobs], registry)
     plans: list[Plan] = []
     try:
-        with initialize_config_module(CONFIGS, version_base="1.3"):
+        with composing():
             for number, job in enumerate(jobs):
                 place = Place(sweep, text, number, len(jobs), job.of_list, dict(job.axes))
                 overrides = [*job.overrides, *searchpath]

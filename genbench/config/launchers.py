@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hydra import compose, initialize_config_module
+from hydra import compose
 
 # The one private name of Hydra's that is used: a launcher's context needs callbacks, if only none
 # (tests/config/test_launchers.py runs a launcher, against each supported Hydra).
@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.commandline import quoted
 from genbench.config.compose import plan_from_config
-from genbench.config.mirror import CONFIGS, mirror
+from genbench.config.mirror import composing, mirror
 from genbench.config.mistakes import MistakeError, explain
 from genbench.discovery.plugins import FOLDERS, load_plugins
 from genbench.running.jobs import objective_of, run_job
@@ -41,7 +41,7 @@ class HydraLauncher:
         folder = first.results / "sweeps" / first.place.sweep
         own = [*overrides, f"hydra.sweep.dir={quoted(str(folder))}"]
         try:
-            with initialize_config_module(CONFIGS, version_base="1.3"):
+            with composing():
                 composed = compose("config", [*first.overrides, *own], return_hydra_config=True)
                 self.loader = GlobalHydra.instance().config_loader()
         except (HydraException, OmegaConfBaseException) as error:

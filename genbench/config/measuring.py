@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra import compose, initialize_config_module
-from hydra.core.config_store import ConfigStore
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.compose import catalogue, choice, named
-from genbench.config.mirror import CONFIGS, mirror
+from genbench.config.mirror import composing, mirror, put
 from genbench.config.mistakes import MistakeError, explain
 from genbench.config.schema import ExtractionConfig
 from genbench.discovery.plugins import load_plugins
@@ -59,9 +58,9 @@ def compose_measuring(overrides: Sequence[str]) -> Measuring:
     """What overrides like "features=inception" ask for. Raises MistakeError for what cannot be meant."""
     registry = load_plugins().registry
     mirror(registry)
-    ConfigStore.instance().store(name=ROOT, node=MeasuringConfig)
+    put(ROOT, MeasuringConfig)
     try:
-        with initialize_config_module(CONFIGS, version_base="1.3"):
+        with composing():
             config = compose(ROOT, list(overrides))
         root: MeasuringConfig = OmegaConf.to_object(config)  # type: ignore[assignment]
         plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]

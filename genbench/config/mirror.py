@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import MISSING, Field, field, fields, make_dataclass
 from typing import Any, get_type_hints
 
+from hydra import __version__, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins as HydraPlugins
 from omegaconf import II
@@ -14,22 +15,40 @@ from genbench.config.presets import CONFIGS as CONFIGS
 from genbench.config.schema import RootConfig
 from genbench.config.searchpath import GenbenchSearchPath
 from genbench.registry.entries import Entry
-from genbench.registry.kinds import KINDS
-from genbench.registry.registrar import Registry
+from genbench.registry.kinds import KINDS, groups
+from genbench.registry.registrar import CORE, Registry
+
+VERSION_BASE: dict[str, Any] = {} if __version__ >= "1.4" else {"version_base": "1.3"}
+"""Which Hydra's defaults are meant: 1.3 wants to be told, 1.4 will not hear of it."""
 
 
 def mirror(registry: Registry) -> None:
-    """Make every entry of the registry an option that Hydra can compose, list and complete."""
-    store = ConfigStore.instance()
-    store.store(name="root", node=RootConfig, provider="genbench")
+    """Make every entry of the registry an option that Hydra can compose, list and complete; of an earlier registry
+    nothing is left.
+    """
+    repository = ConfigStore.instance().repo
+    for group in groups():
+        repository.pop(group, None)
+    put("root", RootConfig)
     for entry in registry:
         kind = KINDS[entry.kind]
         if kind.group:
             package = f"{entry.kind}.{entry.name}" if kind.several else None
-            node = option_class(entry)
-            store.store(group=entry.kind, name=entry.name, node=node, package=package, provider=entry.provider)
+            put(entry.name, option_class(entry), entry.kind, package, entry.provider)
     GenbenchSearchPath.packages = tuple(registry.config_packages)
     HydraPlugins.instance().register(GenbenchSearchPath)
+
+
+def put(name: str, node: Any, group: str = "", package: str | None = None, provider: str = CORE) -> None:
+    """Put a config into Hydra's store, in the place of one of that name: only some Hydras can be told to replace it."""
+    store = ConfigStore.instance()
+    (store.repo.get(group, {}) if group else store.repo).pop(f"{name}.yaml", None)
+    store.store(name, node, group or None, package, provider)
+
+
+def composing() -> initialize_config_module:
+    """Inside, Hydra composes from the core's configs and the plugins'."""
+    return initialize_config_module(CONFIGS, **VERSION_BASE)
 
 
 def option_class(entry: Entry) -> type[Any]:

@@ -74,7 +74,7 @@ def explain(error: Exception, registry: Registry, broken: bool = False) -> str:
     if isinstance(cause, OmegaConfBaseException):
         return f"{cause.full_key}: {str(cause).splitlines()[0]}"
     words = str(error)
-    if words.startswith("You must specify 'model'"):
+    if "You must specify 'model'" in words:
         return f"no model is named: add model=NAME. Valid: {', '.join(registry.names('model'))}"
     return _first_lines(words)
 

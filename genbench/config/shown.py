@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from genbench.config.mirror import CONFIGS, mirror
+from genbench.config.mirror import CONFIGS, VERSION_BASE, mirror
 from genbench.config.mistakes import MistakeError, explain
 from genbench.discovery.plugins import load_plugins
 
@@ -24,7 +24,7 @@ def show(arguments: Sequence[str]) -> int:
     try:
         sys.argv = ["genbench run", *arguments]
         os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions then come to us instead of to Hydra's own printer
-        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIGS}", config_name="config")(_nothing)()
+        hydra.main(config_path=f"pkg://{CONFIGS}", config_name="config", **VERSION_BASE)(_nothing)()
     except (HydraException, OmegaConfBaseException) as error:
         raise MistakeError(explain(error, registry)) from None
     finally:

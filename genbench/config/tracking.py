@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydra import compose, initialize_config_module
-from hydra.core.config_store import ConfigStore
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from genbench.config.compose import ConfigError, choice
-from genbench.config.mirror import mirror, option_class
+from genbench.config.mirror import composing, mirror, option_class, put
 from genbench.config.mistakes import explain
 from genbench.discovery.plugins import load_plugins
 from genbench.registry.choice import Choice
@@ -24,9 +23,9 @@ def compose_tracking(overrides: Sequence[str]) -> Choice:
     """The tracker that overrides like "tracking=wandb" ask for; ConfigError for what cannot be meant."""
     registry = load_plugins().registry
     mirror(registry)
-    ConfigStore.instance().store(name=ROOT, node={"defaults": [{"tracking": "none"}]})
+    put(ROOT, {"defaults": [{"tracking": "none"}]})
     try:
-        with initialize_config_module("genbench.conf", version_base="1.3"):
+        with composing():
             return choice(registry, "tracking", OmegaConf.to_object(compose(ROOT, list(overrides)).tracking))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, registry)) from None

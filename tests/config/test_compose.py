@@ -9,13 +9,12 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from genbench.config.compose import ConfigError, plan_from_config
-from genbench.config.mirror import mirror, option_class
+from genbench.config.mirror import composing, mirror, option_class
 from genbench.diffusion.grids import UniformTime
 from genbench.diffusion.samplers import DDIM, Heun
 from genbench.diffusion.schedules import EDM, Cosine
@@ -67,8 +66,7 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def composed(registry: Registry) -> Iterator[Callable[..., DictConfig]]:
-    GlobalHydra.instance().clear()
-    with initialize_config_module("genbench.conf", version_base="1.3"):
+    with composing():
         yield lambda *overrides: compose("config", list(overrides))
 
 
@@ -145,7 +143,7 @@ def test_tasks_experiments_and_the_quick_budget(plan: Callable[..., Plan]) -> No
 def test_a_budget_is_that_of_the_preset_or_of_the_command(plan: Callable[..., Plan]) -> None:
     assert plan("model=some_gan").training.budget is None
     assert plan("model=some_gan", "training.budget=images:64").training.budget == Budget("images", 64)
-    with pytest.raises(ConfigError, match="training.budget=3: a budget is steps:N or images:N"):
+    with pytest.raises(ConfigError, match=r"training\.budget=3: a budget is steps:N or images:N"):
         plan("model=some_gan", "training.budget=3")
 
 

@@ -35,7 +35,7 @@ MISTAKES = [
     (["model=gan", "metrics=[kid]", "metrics.prdc.k=3"], "'prdc' is not among the metrics: add it, metrics=[kid,prdc]"),
     (
         ["model=gan", "features=pixels", "features.digits.x=1"],
-        "not among the features: add it, features=[pixels,digits]",
+        "is not among the features: add it, features=[pix",
     ),
     # old names
     (["model=gan", "steps=5"], "steps=5: steps of the sampler are now sampling.steps=5"),
@@ -68,7 +68,7 @@ MISTAKES = [
     # values
     (
         ["model=gan", "model.batch_size=abc"],
-        "model.batch_size: Value 'abc' of type 'str' could not be converted to Int",
+        "model.batch_size: Value 'abc' of type 'str' could not be converted to ",
     ),
     (["model=gan", "training.precision=half"], "training.precision: Invalid value 'half', expected one of [full, bf"),
     (["model=gan", "sampling.num_samples=0"], "sampling.num_samples=0: expected a number above 0"),
