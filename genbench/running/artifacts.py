@@ -26,7 +26,7 @@ from genbench.store.typed_json import decode, encode
 @dataclass(frozen=True)
 class Drawn:
     """The images of a run, by name: "images", and what the runner gave besides. `seconds` is what preparing, drawing
-    and writing all of them took, over all sittings.
+    and writing these took, over all sittings, whatever more of them others drew.
     """
 
     sets: Mapping[str, ImageSet]
@@ -56,7 +56,7 @@ def draw(model: Model, requests: Requests, identity: Identity) -> Drawn:
         name: ArrayImages(identity.id if name == IMAGES else f"{identity.id}-{name}", rows[name]).part(0, count)
         for name in rows.formats
     }
-    return Drawn(sets, rows.made.seconds if rows.made else 0.0, reused=not missing)
+    return Drawn(sets, rows.seconds(-(-count // size) * size), reused=not missing)
 
 
 def _draw(model: Model, requests: Requests, append: Callable[[Any], object], have: int) -> None:

@@ -2,10 +2,11 @@
 
 A map is a folder with one raw file per named array and `rows.json`:
 
-    {"arrays": {name: {"dtype": "|u1", "shape": [3, 64, 64]}}, "count": 20000, "made": [...]}
+    {"arrays": {name: {"dtype": "|u1", "shape": [3, 64, 64]}}, "count": 20000, "made": [...], "ends": [20000]}
 
 Rows are written first and counted after, so that a killed process loses at most the batch that it was writing: what
-lies behind the count is overwritten by the next one. `made` has an entry for each sitting that added rows.
+lies behind the count is overwritten by the next one. `made` has an entry for each sitting that added rows, and `ends`
+how many there were after it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class RowMap:
         self.count: int = content.get("count", 0)
         self.formats: dict[str, RowFormat] = decode(dict[str, RowFormat], content.get("arrays", {}), str(path))
         self.sittings: tuple[Made, ...] = decode(tuple[Made, ...], content.get("made", []), str(path))
+        self.ends: tuple[int, ...] = decode(tuple[int, ...], content.get("ends", []), str(path))
         for name, row in self.formats.items():
             file = self.file(name)
             if not file.exists() or file.stat().st_size < self.count * row.size:
@@ -83,6 +85,14 @@ class RowMap:
             return None
         return replace(self.sittings[-1], seconds=sum(sitting.seconds for sitting in self.sittings))
 
+    def seconds(self, count: int) -> float:
+        """What making the first so many rows took, as far as somebody said: of a sitting that made more, its share."""
+        seconds, start = 0.0, 0
+        for sitting, end in zip(self.sittings, self.ends, strict=False):
+            seconds += sitting.seconds * min(max(count - start, 0), end - start) / (end - start)
+            start = end
+        return seconds
+
 
 class GrowingMap(RowMap):
     """A map that rows are added to; its lock is held by `Store.grow`. `made` says where they come from, given the
@@ -92,7 +102,7 @@ class GrowingMap(RowMap):
     def __init__(self, path: Path, made: Callable[[float], Made] | None = None) -> None:
         path.mkdir(parents=True, exist_ok=True)
         super().__init__(path)
-        self._made, self._before, self._opened = made, self.sittings, perf_counter()
+        self._made, self._before, self._opened = made, (self.sittings, self.ends), perf_counter()
 
     def append(self, rows: Mapping[str, NDArray[Any]]) -> None:
         """Add a batch: arrays [B, ...] of one B, always under the same names, with the same row shapes and dtypes.
@@ -108,10 +118,12 @@ class GrowingMap(RowMap):
                 file.truncate(file.seek(self.count * formats[name].size))
                 _write(file.fileno(), np.ascontiguousarray(values).reshape(-1).view(np.uint8))
                 os.fsync(file.fileno())
-        if self._made is not None:
-            self.sittings = (*self._before, self._made(perf_counter() - self._opened))
         self.formats, self.count = formats, self.count + batch
-        index = {"arrays": self.formats, "count": self.count, "made": self.sittings}
+        if self._made is not None:
+            sittings, ends = self._before
+            self.sittings = (*sittings, self._made(perf_counter() - self._opened))
+            self.ends = (*ends, self.count)
+        index = {"arrays": self.formats, "count": self.count, "made": self.sittings, "ends": self.ends}
         write_json(self.path / INDEX, encode(index))
 
     def _check(self, rows: Mapping[str, NDArray[Any]], formats: Mapping[str, RowFormat]) -> None:

@@ -52,6 +52,7 @@ def test_the_files_are_as_described(tmp_path: Path) -> None:
         "arrays": {"images": {"dtype": "|u1", "shape": [3, 4, 4]}, "layer.2": {"dtype": "<f4", "shape": [2]}},
         "count": 5,
         "made": [],
+        "ends": [],
     }
 
 
@@ -184,6 +185,8 @@ def test_each_sitting_says_where_its_rows_come_from(tmp_path: Path, make_made: C
     made = store.made("samples", "a")
     assert made is not None
     assert (made.versions["torch"], made.seconds) == ("2.7", 7.0)
+    assert rows.ends == (8, 12)
+    assert [rows.seconds(count) for count in (0, 4, 8, 10, 12, 99)] == [0.0, 2.5, 5.0, 6.0, 7.0, 7.0]
 
 
 def test_the_seconds_of_a_sitting_are_those_since_the_map_was_opened(
