@@ -90,9 +90,9 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> str:
         (lambda p: replace(p, threads=2), "TRK"),
         (lambda p: replace(p, timing=replace(p.timing, seconds=9.0)), "TRK"),
         (lambda p: replace(p, extraction=ExtractionPlan("cpu", 32)), "FC"),
-        (lambda p: replace(p, extraction=ExtractionPlan("cuda", 64)), "FC"),
         (lambda p: replace(p, training=replace(p.training, checkpoint_seconds=1.0)), ""),
-        (lambda p: replace(p, place=Place("sweep", "command", 3, 8), quick=False, objective="x"), ""),
+        (lambda p: replace(p, quick=False), "R"),
+        (lambda p: replace(p, place=Place("sweep", "command", 3, 8), objective="x"), ""),
         (lambda p: replace(p, results=Path("elsewhere")), ""),
         # The config makes the schedule of a Plan None for a model that uses none; what it said of it is in no hash.
         (lambda p: replace(p, config={**p.config, "schedule": {"name": "edm"}}, overrides=("schedule=edm",)), ""),
