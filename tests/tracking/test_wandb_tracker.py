@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -180,7 +181,7 @@ def test_the_sweep_is_one_table(runs: dict[str, Any]) -> None:
 
 
 def test_the_official_reader_agrees(runs: dict[str, Any]) -> None:
-    command = ["wandb", "leet", "inspect", "--summary", "--json", str(runs[BAD].folder)]
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(runs[BAD].folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if done.returncode:
         pytest.skip("this wandb has no `wandb leet inspect`")

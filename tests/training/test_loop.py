@@ -16,6 +16,7 @@ from genbench.interfaces.training import Stage
 from genbench.training import loop
 from genbench.training.loop import TrainingSettings, train_stage
 from genbench.training.progress import Progress, TrainingLog
+from genbench.training.signals import terminate_as_interrupt
 from genbench.training.stages import learnt
 
 
@@ -80,7 +81,7 @@ def test_an_interrupt_is_honoured_after_the_step_was_saved(toys: Any, tmp_path: 
     whole, broken, resumed = (toys.make() for _ in range(3))
     train(toys, whole)
     checkpoint = tmp_path / "checkpoint.pt"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), terminate_as_interrupt():
         train(toys, broken, checkpoint=checkpoint, report=interrupt)
     train(toys, resumed, checkpoint=checkpoint)
     assert len(broken.seen) == 5
