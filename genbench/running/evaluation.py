@@ -139,7 +139,8 @@ def _rows(question: Question) -> dict[str, Row]:
     """The images, noise of their shape, and held-out images where there are any, each at its own number."""
     images, held_out = question.generated, question.held_out
     rows = {GENERATED: Row(images)}
-    if held_out is not None and (count := min(len(images), len(held_out))):
+    count = min(len(images), len(held_out)) if held_out else 0
+    if held_out is not None and count and held_out.id != question.reference.id:  # no set against itself
         rows |= {AT_HELD_OUT: Row(images.part(0, count)), HELD_OUT: Row(held_out.part(0, count))}
     if images.shape is not None:
         rows[NOISE] = Row(NoiseImages(images.shape, len(images)))

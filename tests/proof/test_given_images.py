@@ -174,6 +174,16 @@ def test_prune_keeps_all_of_it_and_nothing_of_a_deleted_run(beside: Beside, type
     assert {(each.kind, each.id) for each in beside.trained.artifacts} <= left
 
 
+def test_held_out_images_are_a_row_unless_they_are_the_reference(beside: Beside, tmp_path: Path) -> None:
+    train, held_out = (genbench.dataset("digits").splits[name].part(0, COUNT) for name in ("train", "held_out"))
+    rows = {
+        name: set(genbench.evaluate(beside.images, real, held_out=held_out, metrics=METRICS, results=tmp_path).rows)
+        for name, real in (("train", train), ("held_out", held_out))
+    }
+    assert rows["train"] == {"generated", "generated_at_held_out", "held_out", "noise"}
+    assert rows["held_out"] == {"generated", "noise"}
+
+
 def test_a_sweep_that_is_not_there_is_named_before_any_work(beside: Beside, tmp_path: Path) -> None:
     with pytest.raises(LookupError, match="no sweep 'nowhere'"):
         genbench.evaluate(beside.images, beside.images, sweep="nowhere", results=tmp_path)

@@ -21,6 +21,7 @@ from genbench.interfaces.data import Column, Dataset
 from genbench.interfaces.tasks import Task
 from genbench.measuring.evidence import Common, Later, Row, RowEvidence
 from genbench.reports.sweep import sweep_table
+from genbench.store.artifacts import Store
 from genbench.store.records import RunRecord, Status
 from genbench.training.seeding import stage_seed
 from genbench.training.view import SplitView
@@ -168,6 +169,8 @@ def test_pairs_are_the_originals_of_the_requests(swept: Swept, drawn: Any) -> No
     images = drawn(swept.results, record)["images"]
     by_hand = np.mean(np.square(images.astype(float) - originals.numpy())[hidden])
     assert record.rows["generated"]["hidden_error"].value == pytest.approx(by_hand, rel=1e-12)
+    score = next(each for each in record.artifacts if each.key == "scores/generated/hidden_error")
+    assert Store(swept.results).read_arrays(score.id)["hidden_error"].mean() == pytest.approx(by_hand, rel=1e-6)
     errors = {}
     for shift in (0, 1):
         pairs = ArrayImages("pairs", originals.roll(shift, 0))
