@@ -59,9 +59,19 @@ def test_posterior_samples_have_its_mean_and_deviation() -> None:
     assert float(draws.std()) == pytest.approx(0.5, abs=0.01)
 
 
-def test_loss_is_the_sum_of_its_parts() -> None:
-    losses = autoencoder((1, 8, 8), 1).loss(torch.rand(4, 1, 8, 8), kl_weight=0.3)
-    torch.testing.assert_close(losses["loss"], losses["reconstruction"] + 0.3 * losses["kl"])
+def test_loss_is_the_error_of_a_sample_and_nats_per_pixel() -> None:
+    model, images = autoencoder((1, 8, 8), 1), torch.rand(5, 1, 8, 8) * 2 - 1
+    torch.manual_seed(1)
+    losses = model.loss(images, kl_weight=0.25)
+    torch.manual_seed(1)
+    posterior = model.encode(images)
+    latents = posterior.mean + posterior.std * torch.randn_like(posterior.mean)
+    error = (model.decode(latents) - images).square().sum() / (5 * 64)
+    prior = Normal(torch.zeros_like(posterior.mean), torch.ones_like(posterior.std))
+    nats = kl_divergence(Normal(posterior.mean, posterior.std), prior).sum() / (5 * 64)
+    torch.testing.assert_close(losses["reconstruction"], error)
+    torch.testing.assert_close(losses["kl"], nats)
+    torch.testing.assert_close(losses["loss"], error + 0.25 * nats)
 
 
 def test_learns_to_reconstruct_images_of_few_degrees_of_freedom() -> None:

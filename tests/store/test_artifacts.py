@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,21 +54,39 @@ def test_a_failed_build_leaves_no_artifact_and_keeps_what_it_had(tmp_path: Path)
     assert (store.make("stages", "a", resumes).path / "result").read_text() == "whole"
 
 
-def test_two_at_once_share_the_work(tmp_path: Path) -> None:
-    barrier, built, made = threading.Barrier(4), [], []
-    store = Store(tmp_path)
+FORTY_TWO = Measurement(value=42.0, standard_error=1.0, estimand="an answer", n=2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda store, build: store.make("stages", "a", lambda side: build()).reused,
+        lambda store, build: store.make_json("timings", "a", build)[1],
+        lambda store, build: store.make_score("a", lambda: ({"answer": FORTY_TWO}, build()))[1].reused,
+    ],
+    ids=["make", "make_json", "make_score"],
+)
+def test_two_at_once_share_the_work(tmp_path: Path, make: Callable[[Store, Callable[[], Any]], bool]) -> None:
+    store, begin, together, built = Store(tmp_path), threading.Barrier(4), threading.Barrier(2), []
+
+    def build() -> dict[str, Any]:
+        built.append(1)
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.2)  # for another one that builds at the same time
+        return {}
 
     def ask() -> None:
-        barrier.wait()
-        made.append(store.make_json("timings", "a", lambda: built.append(1) or {"a": 1}))
+        begin.wait()
+        reused.append(make(store, build))
 
+    reused: list[bool] = []
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(built) == 1
-    assert sorted(made, key=lambda each: each[1]) == [({"a": 1}, False), *[({"a": 1}, True)] * 3]
+    assert sorted(reused) == [False, True, True, True]
 
 
 def _hold(root: Path, ready: Any, done: Any) -> None:
