@@ -102,8 +102,9 @@ def test_steps_serve_samplers_that_have_steps_and_no_others(plan: Callable[..., 
 
 
 def test_seeds_default_to_the_root_seed(plan: Callable[..., Plan]) -> None:
-    asked = plan("model=some_gan", "seed=3", "sampling.seed=4")
-    assert (asked.training.seed, asked.sampling.seed) == (3, 4)
+    for words, expected in {(): (3, 3), ("sampling.seed=4",): (3, 4), ("training.seed=5",): (5, 3)}.items():
+        asked = plan("model=some_gan", "seed=3", *words)
+        assert (asked.training.seed, asked.sampling.seed) == expected
 
 
 def test_one_or_several_features_and_metrics(plan: Callable[..., Plan]) -> None:
