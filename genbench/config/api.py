@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genbench.config.commandline import parse, quoted
 from genbench.config.entry import prepare
 from genbench.config.measuring import compose_measuring
+from genbench.config.mistakes import MistakeError
 from genbench.config.start import start
 from genbench.discovery.plugins import load_plugins
 from genbench.registry.choice import Choice
@@ -33,14 +34,18 @@ def run(*overrides: str, **options: Any) -> LoadedSweep:
     A list asks for one run with each of its values; a tuple is one value that is a list (`metrics=("kid", "prdc")`);
     dotted options are written with two underscores (`sampler__steps=10`), as a mapping (`sampling={"steps": 10}`), or
     as an override ("sampler.steps=10"). Touches neither sys.argv, the environment nor signals. Raises
-    genbench.MistakeError for what cannot be meant, before any work; what goes wrong in a run is in its record.
+    genbench.MistakeError for what cannot be meant, before any work, and where every job was refused; what goes wrong in
+    a run is in its record.
     """
     words = [*overrides, *_words(options)]
     command = parse(["-m", *words])
     prepared = prepare(command, new_sweep_id(), shlex.join(["genbench", "run", "-m", *words]))
     records = start(prepared)
     plan = prepared.plans[0]
-    return LoadedSweep(came_of(plan), tuple(records), plan.results)
+    sweep = came_of(plan)
+    if all(job.state == "refused" for job in sweep.jobs):
+        raise MistakeError("\n".join(dict.fromkeys(job.reason for job in sweep.jobs)))
+    return LoadedSweep(sweep, tuple(records), plan.results)
 
 
 def evaluate(

@@ -98,6 +98,14 @@ def _check_together(plans: Sequence[Plan]) -> None:
 
     if len(folders := {plan.results for plan in plans}) > 1:
         raise MistakeError(f"results: a sweep has one results folder, not {len(folders)}")
+    for choice in {choice.entry.target: choice for plan in plans for choice in plan.choices}.values():
+        try:
+            choice.entry.load()
+        except (ImportError, AttributeError) as error:  # what a plugin names and does not have
+            entry = choice.entry
+            raise MistakeError(
+                f"{entry.kind}={entry.name} of {entry.provider} cannot be loaded from '{entry.target}': {error}"
+            ) from None
     for metrics in {tuple(plan.metrics): plan.metrics for plan in plans}.values():
         try:
             check_metrics(metrics)

@@ -13,7 +13,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from genbench.config.schema import HIDDEN, RootConfig
 from genbench.registry.kinds import groups, several
 from genbench.registry.names import unknown_name
-from genbench.registry.registrar import Registry
+from genbench.registry.registrar import Registry, clash
 
 PRESETS = ("experiment", "debug")
 """Config groups that only presets live in."""
@@ -66,6 +66,8 @@ def explain(error: Exception, registry: Registry, broken: bool = False) -> str:
     cause = error.__cause__ or error
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        if providers := registry.clashes().get((group, name)):
+            return clash(group, name, providers)
         options: Sequence[str] = error.options or (registry.names(group) if group in groups() else ())
         hint = " (a plugin is broken: `genbench plugins`)" if group == "model" and broken else ""
         return unknown_name(group or "config", name, list(options)) + hint

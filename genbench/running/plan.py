@@ -112,6 +112,12 @@ class Plan:
         return {group: choice for group, choice in chosen.items() if choice is not None}
 
     @property
+    def choices(self) -> list[Choice]:
+        """Every registered thing that the run uses."""
+        one = [self.model, self.dataset, self.task, *self.values.values(), self.tracking]
+        return [*one, *self.features.values(), *self.metrics.values()]
+
+    @property
     def task_value(self) -> Task:
         """The task."""
         task: Task = self.task.options

@@ -9,6 +9,15 @@ from typing import Any
 
 import pytest
 
+ABSENT = """
+from genbench import NoOptions, hookimpl
+
+@hookimpl
+def genbench_register(registry):
+    registry.model("absent", "absent:Absent", NoOptions, summary="not there", sampler="one_shot")
+    registry.component("metrics", "missing", "nobody_has_this:Metric", NoOptions, summary="not there")
+"""
+
 
 def records(results: Path) -> dict[str, Any]:
     """The records, by what was to go wrong."""
@@ -89,3 +98,16 @@ def test_a_results_folder_that_cannot_be_written_is_said_in_a_line(genbench: Any
     assert done.code == 2
     assert "Traceback" not in done.errors
     assert f"results={tmp_path / 'file'}: Not a directory" in done.errors
+
+
+def test_a_plugin_that_names_what_it_does_not_have_is_told_before_any_work(genbench: Any, tmp_path: Path) -> None:
+    (tmp_path / "absent.py").write_text(ABSENT)
+    folders = os.pathsep.join([genbench.environment["GENBENCH_PLUGINS"], str(tmp_path)])
+    model = genbench(tmp_path, "run", "-m", "model=nocost,absent", GENBENCH_PLUGINS=folders)
+    assert model.code == 2
+    assert "model=absent of absent cannot be loaded from 'absent:Absent'" in model.errors
+    metric = genbench(tmp_path, "run", "model=nocost", "metrics=missing", GENBENCH_PLUGINS=folders)
+    assert metric.code == 2
+    assert "metrics=missing of absent cannot be loaded from 'nobody_has_this:Metric'" in metric.errors
+    assert "Traceback" not in model.errors + metric.errors
+    assert not (tmp_path / "results").exists()
