@@ -12,7 +12,7 @@ from typing import Any
 from genbench.commands.errors import UserError
 from genbench.commands.sweeps import find_sweep, sweep_records
 from genbench.store.records import RunRecord
-from genbench.store.sweeps import Sweep
+from genbench.store.sweeps import Sweep, lost_jobs
 
 TABLE = "table"
 
@@ -38,6 +38,10 @@ def report_sweep(options: argparse.Namespace) -> int:
     records = sweep_records(options.results, sweep)
     if options.output is None and options.format == TABLE:
         print_sweep(options.results, sweep, records)
+        if unfinished := len(lost_jobs(sweep)):
+            print(
+                f"{unfinished} of its {len(sweep.jobs)} jobs have not ended; if nothing works on them: {sweep.command}"
+            )
         return 0
     text: str = entry.load()(entry.options()).render(sweep, records)
     if options.output is None:

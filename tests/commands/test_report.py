@@ -90,6 +90,14 @@ def test_the_table_says_how_to_see_it_again(results, capsys, monkeypatch):
     )
 
 
+def test_jobs_that_never_ended_are_said_with_what_goes_on(results, capsys):
+    plan_sweep(results, "2026c", "genbench run -m model=gan,vae", [Job(number=0), Job(number=1)])
+    update_job(results, "2026c", 0, state="done", run_id="gan-1")
+    update_job(results, "2026c", 1, state="running")
+    out = said(capsys, "report")[1]
+    assert out.endswith("\n1 of its 2 jobs have not ended; if nothing works on them: genbench run -m model=gan,vae\n")
+
+
 def test_a_file_instead_of_the_terminal(results, capsys):
     assert said(capsys, "report", "--format", "csv", "--output", "t.csv")[1] == "sweep 2026b in t.csv\n"
     assert (results.parent / "t.csv").read_text().startswith("schema_version,run_id")
