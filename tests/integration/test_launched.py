@@ -105,7 +105,6 @@ def test_the_head_is_killed_and_the_same_command_ends_whole(genbench: Any, tmp_p
 
 
 def test_submitit_on_this_machine(genbench: Any, tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     submitit = ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=2")
     done = genbench(tmp_path, "run", "-m", "seed=0,1", *genbench.nocost, *submitit)
     assert done.code == 0, done.errors
