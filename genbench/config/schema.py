@@ -142,6 +142,8 @@ def _settings(cls: Any, prefix: str) -> Iterator[Setting]:
 
 
 def _type(option: Field[Any]) -> str:
+    if isinstance(option.default, Enum):
+        return " or ".join(type(option.default).__members__)
     return str(option.type)
 
 
