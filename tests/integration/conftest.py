@@ -106,6 +106,13 @@ class Genbench:
         os.close(write_news)
         return Command(int(_line(news)), output, errors, news)
 
+    def together(self, folder: Path, *arguments: str, **environment: str) -> list[Command]:
+        """Start the command in two processes, which find each other as those of torchrun do."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **environment}
+        return [self.start(folder, *arguments, RANK=rank, LOCAL_RANK=rank, **meeting) for rank in "01"]
+
     def __call__(self, folder: Path, *arguments: str, **options: Any) -> Done:
         """Run the command to its end."""
         return self.start(folder, *arguments, **options).ends()

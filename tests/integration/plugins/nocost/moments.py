@@ -7,8 +7,9 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-COUNTS, DEATH = "NOCOST_COUNTS", "NOCOST_DEATH"
-"""A folder for a file of each rank, and "draw:3" for the third time that `passed` is told of a drawn batch."""
+COUNTS, DEATH, DEATH_RANK = "NOCOST_COUNTS", "NOCOST_DEATH", "NOCOST_DEATH_RANK"
+"""A folder for a file of each rank; "draw:3" for the third time that `passed` is told of a drawn batch, on this rank.
+"""
 
 _times: Counter[str] = Counter()
 
@@ -24,5 +25,5 @@ def passed(work: str, images: int) -> None:
     if folder := os.environ.get(COUNTS):
         with (Path(folder) / str(rank())).open("a", encoding="utf-8") as file:
             file.write(f"{work} {images}\n")
-    if os.environ.get(DEATH) == f"{work}:{_times[work]}":
+    if os.environ.get(DEATH) == f"{work}:{_times[work]}" and os.environ.get(DEATH_RANK, "0") == str(rank()):
         os.kill(os.getpid(), signal.SIGKILL)
