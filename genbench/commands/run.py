@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genbench.commands.errors import UserError
-from genbench.discovery.plugins import FOLDERS
+from genbench.discovery.plugins import FOLDERS, load_plugins
 from genbench.registry.names import UnknownNameError
 from genbench.store.records import RunRecord, Status
 from genbench.store.sweeps import Sweep, lost_jobs, new_sweep_id
@@ -53,36 +53,40 @@ def run(arguments: Sequence[str]) -> int:
     from genbench.running.progress import announce
 
     world: World | None = None
+    first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes only this one says anything
     text = shlex.join(["genbench", *plugin_folders(), "run", *arguments])
     try:
         with terminate_as_interrupt():
             command = parse(arguments)
             if command.shown:
-                return show(arguments) if os.environ.get("RANK", "0") == "0" else 0
+                return show(arguments) if first else 0
             if "RANK" in os.environ:  # only torchrun's processes need torch before the command is understood
                 from genbench.running.following import dismiss, follow
                 from genbench.running.ranks import processes
 
                 world = processes()
                 if world is not None and world.rank > 0:
+                    load_plugins()  # plans hold their classes
                     return follow(world)
             try:
                 prepared = prepare(command, new_sweep_id(), text)
-            except (MistakeError, UnknownNameError):
+                for line in prepared.lines:
+                    announce(line)
+                from genbench.config.start import start  # imports torch: not for what is only shown or refused
+
+                records = start(prepared, world)
+            except (MistakeError, UnknownNameError):  # before the first job
                 if world is not None:
                     dismiss(world)
                 raise
-            for line in prepared.lines:
-                announce(line)
-            from genbench.config.start import start  # imports torch: not for what is only shown or refused
-
-            records = start(prepared, world)
     except MistakeError as mistake:
+        if not first:
+            return 2
         raise UserError(str(mistake)) from None
     except KeyboardInterrupt:
-        print(
-            f"\ninterrupted; what is finished is kept. The same command goes on from here:\n  {text}", file=sys.stderr
-        )
+        if first:
+            words = "interrupted; what is finished is kept. The same command goes on from here"
+            print(f"\n{words}:\n  {text}", file=sys.stderr)
         return INTERRUPTED
     return ended(prepared.plans[0], records)
 

@@ -70,7 +70,7 @@ def benchmark(
             at_work(plan.results, run_id, progress.say),
         ):
             before = _record_before(folder)
-            record = _recorded(_with_earlier(asked, before, ranks), run_id, ranks, progress)
+            record = _recorded(asked, before, run_id, ranks, progress)
             if finished(before) and not finished(record):
                 assert before is not None
                 return Outcome(before, failure=record.reason)
@@ -100,10 +100,11 @@ def _with_earlier(asked: Asked, before: RunRecord | None, ranks: Ranks) -> Asked
     return replace(asked, plan=replace(plan, features=too[0], metrics=too[1]))
 
 
-def _recorded(asked: Asked, run_id: str, ranks: Ranks, progress: Progress) -> RunRecord:
+def _recorded(asked: Asked, before: RunRecord | None, run_id: str, ranks: Ranks, progress: Progress) -> RunRecord:
     """The record of the run, whatever comes of it."""
     try:
-        return _run(asked, run_id, Store(asked.plan.results, progress.say), ranks, progress)
+        store = Store(asked.plan.results, progress.say)
+        return _run(_with_earlier(asked, before, ranks), run_id, store, ranks, progress)
     except (Exception, SystemExit) as error:  # a plugin that exits ends its own run, not the sweep
         with suppress(OSError):  # a full disk must not hide the reason
             progress.note(traceback.format_exc())
