@@ -25,6 +25,7 @@ DAY = timedelta(hours=24)
 """How long they wait later: rank 0 times and measures alone meanwhile."""
 FAILURE, INTERRUPTED = "failure", "interrupted"
 """A key of the store, and the note under it that says that somebody was interrupted."""
+LOST = "another process ended without a word; perhaps it was killed"
 CPU = torch.device("cpu")
 
 
@@ -80,12 +81,11 @@ class World:
         try:
             yield ranks
             ranks.wait()
-        except RankError as error:
-            self._lost = str(error) if ranks.lost else ""
-            raise
         except BaseException as error:
-            note = INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-            store.compare_set(FAILURE, "", note if note == INTERRUPTED else f"rank {self.rank}: {note}")
+            self._lost = LOST if ranks.lost else ""
+            if not ranks.lost and not isinstance(error, RankError):
+                note = INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+                store.compare_set(FAILURE, "", note if note == INTERRUPTED else f"rank {self.rank}: {note}")
             raise
         finally:
             distributed.destroy_process_group()
@@ -162,7 +162,7 @@ class _Connected:
         except RuntimeError as error:
             if not self._store.check([FAILURE]):
                 self.lost = True
-                raise RankError("another process ended without a word; perhaps it was killed") from error
+                raise RankError(LOST) from error
             note = self._store.get(FAILURE).decode()
             if note == INTERRUPTED:
                 raise KeyboardInterrupt from error
