@@ -50,9 +50,9 @@ def test_jobs_in_another_place_report_into_the_full_table(elsewhere: tuple[Path,
 def test_a_job_that_never_reported_is_named_and_counts_as_lost(elsewhere: tuple[Path, Any]) -> None:
     _, done = elsewhere
     assert done.code == 1
-    lost = [line for line in done.errors.splitlines() if line.startswith("no run came of a job")]
+    lost = [line for line in done.errors.splitlines() if line.startswith("no run came of job")]
     assert len(lost) == 1
-    assert lost[0].startswith("no run came of a job: 3 (experiment=losses ")
+    assert lost[0].startswith("no run came of job 3 (experiment=losses ")
     assert lost[0].endswith("it never reported; the same command goes on from here")
 
 
@@ -78,7 +78,7 @@ def test_a_killed_worker_does_not_take_the_sweep_with_it(genbench: Any, tmp_path
     done = genbench(tmp_path, "run", "-m", "model.wrong=killed,nothing", *genbench.nocost, *joblib)
     assert done.code == 1, done.errors
     assert "the same command goes on from here" in done.errors
-    assert "no run came of a job: 1 (model.wrong=killed" in done.errors
+    assert "no run came of job 1 (model.wrong=killed" in done.errors
     assert "Traceback" not in done.errors.split("the launcher lost a job")[-1]
 
 

@@ -195,8 +195,7 @@ def test_torchrun_ends_when_a_process_is_killed_and_the_same_command_goes_on(
     )
     assert time.monotonic() - started < 60
     assert killed.returncode != 0
-    assert "[1/2 nocost] failed: another process ended without a word; perhaps it was killed" in killed.stderr
-    assert "no run came of job 2 (seed=1" in killed.stderr
+    assert "Unable to shutdown process" not in killed.stderr, "torchrun had to kill the other one"
     assert not list((tmp_path / "results").glob("artifacts/stages/*[!l]"))
     both = [command.ends() for command in genbench.together(tmp_path, *words)]
     assert [done.code for done in both] == [0, 0], both[0].errors
