@@ -27,6 +27,7 @@ from genbench.config.mirror import composing, mirror
 from genbench.config.mistakes import MistakeError, explain
 from genbench.discovery.plugins import FOLDERS, load_plugins
 from genbench.running.jobs import objective_of, run_job
+from genbench.running.now import is_answered
 from genbench.running.plan import Place, Plan
 from genbench.training.signals import terminate_as_interrupt
 
@@ -49,9 +50,17 @@ class HydraLauncher:
         self.config = OmegaConf.masked_copy(composed, "hydra")  # the rest is each job's own
 
     def __call__(self, plans: Sequence[Plan]) -> None:
-        """Launch one job for each plan, numbered from the first plan's number on; a job reports into the sweep's
-        folder. Raises whatever the launcher raises.
+        """Launch one job for each plan that the store does not answer, numbered from the first one's number on; a job
+        reports into the sweep's folder. Raises whatever the launcher raises.
         """
+        waiting = [plan for plan in plans if not is_answered(plan)]
+        for plan in plans:
+            if plan not in waiting:
+                run_job(plan, live=False)
+        if waiting:
+            self._launch(waiting)
+
+    def _launch(self, plans: Sequence[Plan]) -> None:
         HydraConfig.instance().set_config(self.config)
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=HydraContext(config_loader=self.loader, callbacks=Callbacks()),

@@ -43,6 +43,18 @@ def test_every_job_arrives_with_the_plan_that_was_checked(arrived: list[Plan], t
     assert arrived == list(plans)
 
 
+def test_what_the_store_answers_starts_no_other_process(
+    arrived: list[Plan], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plans = plans_of("model=gan", "seed=0,1,2", f"results={tmp_path}")
+    monkeypatch.setattr(launchers, "is_answered", lambda plan: plan.training.seed == 1)
+    launched: list[int] = []
+    monkeypatch.setattr(HydraLauncher, "_launch", lambda self, some: launched.extend(p.training.seed for p in some))
+    HydraLauncher(["hydra/launcher=basic"], plans[0])(plans)
+    assert launched == [0, 2]
+    assert arrived == [plans[1]]
+
+
 def test_places_on_axes_with_any_value_arrive(arrived: list[Plan], tmp_path: Path) -> None:
     axes: Mapping[str, str] = {"metrics": "[kid,prdc]", "model.x": "a=b", "results": "'it''s ${seed}'"}
     (plan,) = plans_of("model=gan", f"results={tmp_path}")

@@ -112,4 +112,7 @@ def test_submitit_on_this_machine(genbench: Any, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path / "results")
     assert [run["axes"] for run in sweep["runs"]] == [{"seed": "0"}, {"seed": "1"}]
     assert (tmp_path / "results/sweeps" / sweep["sweep_id"] / ".submitit").is_dir()
+    again = genbench(tmp_path, "run", "-m", "seed=0,1", *genbench.nocost, *submitit)
+    assert again.errors.count("answered from the store") == 2
+    assert len(list((tmp_path / "results").glob("sweeps/*/.submitit"))) == 1, "nothing was left to launch"
     assert {path.name for path in tmp_path.iterdir()} == {"results"}

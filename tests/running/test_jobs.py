@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from genbench.commands.run import exit_code, troubles
+from genbench.discovery.plugins import load_plugins
+from genbench.registry.choice import Choice
 from genbench.running import benchmark, jobs
 from genbench.running.jobs import came_of, in_process, launch, objective_of, run_job
 from genbench.running.lookup import Asked, RefusedError, run_name
+from genbench.running.now import is_answered
 from genbench.running.plan import Place, Plan
 from genbench.store.records import Status
 from genbench.store.sweeps import read_sweep, sweep_ids
@@ -176,3 +180,20 @@ def test_an_objective_is_a_measurement_of_the_images_or_a_cost(plans: list[Plan]
     )
     assert objective_of(record, "pixels/nothing") is None
     assert objective_of(record, "") is None
+
+
+def test_a_run_is_answered_when_all_that_it_asks_for_is_in_the_store(plans: list[Plan]) -> None:
+    plan = plans[0]
+    assert not is_answered(plan)
+    launch([plan])
+    assert is_answered(plan)
+    entries = load_plugins().registry
+    kid = Choice(entries.get("metrics", "kid"), entries.get("metrics", "kid").options())
+    inception = Choice(entries.get("metrics", "inception_score"), entries.get("metrics", "inception_score").options())
+    assert not is_answered(replace(plan, metrics={**plan.metrics, "kid": kid}))
+    assert is_answered(replace(plan, metrics={**plan.metrics, "is": inception})), "pixels have no logits"
+    assert not is_answered(replace(plan, sampling=replace(plan.sampling, num_samples=301)))
+    assert not is_answered(plans[1])
+    assert not is_answered(replace(plan, device="cuda:77"))
+    shutil.rmtree(next((plan.results / "artifacts/features").iterdir()))
+    assert not is_answered(plan)
