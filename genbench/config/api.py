@@ -44,7 +44,7 @@ def run(*overrides: str, **options: Any) -> LoadedSweep:
     plan = prepared.plans[0]
     sweep = came_of(plan)
     if all(job.state == "refused" for job in sweep.jobs):
-        raise MistakeError("\n".join(dict.fromkeys(job.reason for job in sweep.jobs)))
+        raise MistakeError("\n".join(dict.fromkeys(job.reason or "" for job in sweep.jobs)))
     return LoadedSweep(sweep, tuple(records), plan.results)
 
 
