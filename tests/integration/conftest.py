@@ -86,16 +86,16 @@ class Genbench:
         self.connection, self.environment = connection, environment
 
     def start(
-        self, folder: Path, *arguments: str, dies_before: tuple[str, int] | None = None, **environment: str
+        self, folder: Path, *arguments: str, signalled: tuple[int, str, int] | None = None, **environment: str
     ) -> Command:
-        """Start the command. With `dies_before`, words and a number, it is killed just before it would put a file in
-        its place whose path holds the words, when that has happened so many times.
+        """Start the command. With `signalled`, a signal, words and a number, it gets the signal just before it puts a
+        file in its place whose path holds the words, when that has happened so many times.
         """
         request = {
             "arguments": arguments,
             "folder": str(folder),
             "environment": {**self.environment, **environment},
-            "dies_before": dies_before,
+            "signalled": signalled,
         }
         output, name = tempfile.mkstemp()
         os.unlink(name)

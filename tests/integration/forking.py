@@ -64,15 +64,15 @@ def run(request: dict[str, Any], output: int, errors: int) -> None:
     os.close(errors)
     os.chdir(request["folder"])
     os.environ.update(request["environment"])
-    if request["dies_before"]:
-        die_before_renaming(*request["dies_before"])
+    if request["signalled"]:
+        signalled_before_renaming(*request["signalled"])
     from genbench.cli import main
 
     main(request["arguments"])
 
 
-def die_before_renaming(words: str, times: int) -> None:
-    """Be killed just before a file or folder with these words in its path would be put in its place, when that has
+def signalled_before_renaming(number: int, words: str, times: int) -> None:
+    """Get the signal just before a file or folder with these words in its path is put in its place, when that has
     happened so many times.
     """
     replace, left = os.replace, times
@@ -81,8 +81,8 @@ def die_before_renaming(words: str, times: int) -> None:
         nonlocal left
         if words in str(target):
             left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if left == -1:
+                os.kill(os.getpid(), number)
         replace(source, target, **options)
 
     os.replace = replaced

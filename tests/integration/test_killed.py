@@ -17,14 +17,14 @@ from genbench.store.records import Status, read_record
 MOMENTS = (
     {"NOCOST_DEATH": "train:1"},
     {"NOCOST_DEATH": "train:8"},
-    {"dies_before": ("/stages/", 0)},
+    {"signalled": (signal.SIGKILL, "/stages/", 0)},
     {"NOCOST_DEATH": "draw:2"},
-    {"dies_before": ("/timings/", 0)},
+    {"signalled": (signal.SIGKILL, "/timings/", 0)},
     {"NOCOST_DEATH": "extract:9"},
-    {"dies_before": ("/scores/", 0)},
-    {"dies_before": ("result.json", 0)},
+    {"signalled": (signal.SIGKILL, "/scores/", 0)},
+    {"signalled": (signal.SIGKILL, "result.json", 0)},
     {"NOCOST_DEATH": "draw:1"},  # of the second job: the first one is done
-    {"dies_before": ("result.json", 0)},
+    {"signalled": (signal.SIGKILL, "result.json", 0)},
 )
 """At a step of training, at a batch, before a finished file or folder is put in its place."""
 
@@ -92,18 +92,17 @@ def test_a_sweep_survives_ten_kills(genbench: Any, tmp_path: Path) -> None:
 def test_training_goes_on_bit_by_bit_after_a_kill_and_after_interrupts(genbench: Any, tmp_path: Path) -> None:
     overrides = ("features=pixels", "metrics=[frechet_distance]", "training.budget=steps:120", SAVING)
     command, results = ["run", "model=gan_tiny", *genbench.cheap, *overrides], tmp_path / "results"
-    assert genbench(tmp_path, *command, dies_before=("checkpoint.pt", 20)).code == -signal.SIGKILL
-    for number in (signal.SIGINT, signal.SIGTERM):
-        going = genbench.start(tmp_path, *command)
-        going.says("goes on from its checkpoint")
-        going.says("training adversarial")
-        going.send(number)
-        ended = going.ends()
+    typed = shlex.join(["genbench", "--plugins-dir", genbench.environment["GENBENCH_PLUGINS"], *command])
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+        ended = genbench(tmp_path, *command, signalled=(number, "checkpoint.pt", 20))
+        assert [path.suffix for path in results.glob("artifacts/stages/*")] == [".partial"]
+        if number == signal.SIGKILL:
+            assert ended.code == -number
+            continue
         assert ended.code == 130
-        typed = shlex.join(["genbench", "--plugins-dir", genbench.environment["GENBENCH_PLUGINS"], *command])
+        assert "goes on from its checkpoint" in ended.errors
         assert f"The same command goes on from here:\n  {typed}\n" in ended.errors
         assert "Traceback" not in ended.errors
-        assert [path.suffix for path in results.glob("artifacts/stages/*")] == [".partial"]
     done = genbench(tmp_path, *command)
     assert done.code == 0, done.errors
     assert "goes on from its checkpoint" in done.errors
