@@ -64,7 +64,10 @@ def run(arguments: Sequence[str]) -> int:
                 from genbench.running.following import dismiss, follow
                 from genbench.running.ranks import processes
 
-                world = processes()
+                try:
+                    world = processes()
+                except ValueError as error:
+                    raise UserError(str(error)) from None
                 if world is not None and world.rank > 0:
                     load_plugins()  # plans hold their classes
                     return follow(world)

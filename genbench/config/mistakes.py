@@ -27,6 +27,15 @@ RENAMED = {
 """Options that had another name, and what to write now."""
 
 
+PACKAGES = {
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "ray": "hydra-ray-launcher",
+}
+"""Hydra's launchers, and what brings them."""
+
+
 class MistakeError(Exception):
     """Something in the command cannot be meant; the message is for the person who typed it."""
 
@@ -70,6 +79,8 @@ def explain(error: Exception, registry: Registry, broken: bool = False) -> str:
             return clash(group, name, providers)
         options: Sequence[str] = error.options or (registry.names(group) if group in groups() else ())
         hint = " (a plugin is broken: `genbench plugins`)" if group == "model" and broken else ""
+        if group == "hydra/launcher" and name in PACKAGES:
+            hint = f" (it is installed separately: pip install {PACKAGES[name]})"
         return unknown_name(group or "config", name, list(options)) + hint
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause)

@@ -63,6 +63,7 @@ MISTAKES = [
     (["-m", "model=gan", "seed=0,1", "hydra/sweeper=optuna"], "genbench multiplies out the axes itself"),
     (["-m", "model=gan", "seed=0,1", "hydra.sweeper.max_batch_size=2"], "genbench multiplies out the axes itself"),
     (["-m", "model=gan", "hydra/launcher=joblb"], "unknown hydra/launcher 'joblb'. Did you mean 'joblib'?"),
+    (["-m", "model=gan", "hydra/launcher=ray"], "(it is installed separately: pip install hydra-ray-launcher)"),
     (["model=gan", "hydra/launcher=joblib", "hydra.launcher.jobs=2"], "'jobs'. Did you mean 'n_jobs'?"),
     (["model=gan", "hydra.launcher.n_jobs=2"], "it would say how another launcher works; name one: hydra/launcher="),
     # values

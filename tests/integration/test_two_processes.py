@@ -179,6 +179,12 @@ def test_a_mistake_is_said_once_before_any_work(genbench: Any, tmp_path: Path, w
     assert list(tmp_path.iterdir()) == []
 
 
+def test_half_of_what_torchrun_sets_is_said_in_a_line(genbench: Any, tmp_path: Path) -> None:
+    done = genbench(tmp_path, "run", *genbench.nocost, RANK="0", WORLD_SIZE="2")
+    assert done.code == 2
+    assert done.errors.startswith("genbench: RANK and WORLD_SIZE are set and MASTER_ADDR is not")
+
+
 def test_torchrun_ends_when_a_process_is_killed_and_the_same_command_goes_on(
     genbench: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
