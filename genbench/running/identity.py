@@ -153,18 +153,7 @@ def _drawing(plan: Plan, dataset: Dataset, spec: DataSpec, stages: Mapping[str, 
 
 def likelihood_id(plan: Plan, spec: DataSpec, stages: Mapping[str, Identity], images: ImageSet) -> Identity:
     """The log-likelihood of these images under the model."""
-    generator = generator_class(plan)
-    return Identity.of(
-        stages={name: identity.id for name, identity in stages.items()},
-        fingerprint=generator.fingerprint(plan.model.options),
-        options=plan.model.options,
-        data=spec,
-        schedule=value_parts(plan.schedule) if plan.schedule else None,
-        images=[images.id, images.first, images.count],
-        device=kind_of(plan.device),
-        code=code((generator, (*LEARNT, "log_prob")), contract=("load_state",), given=(plan.model.options,)).parts,
-        harness=code(CONSTRUCTING, "genbench.running.scoring:log_prob").parts,
-    )
+    return _answer_id(plan, spec, stages, images, "log_prob", "genbench.running.scoring:log_prob")
 
 
 def requests_id(plan: Plan, dataset: Dataset, spec: DataSpec, count: int, pairs: bool = False) -> Identity:
@@ -180,6 +169,13 @@ def requests_id(plan: Plan, dataset: Dataset, spec: DataSpec, count: int, pairs:
 
 def extra_sets_id(plan: Plan, spec: DataSpec, stages: Mapping[str, Identity], held_out: ImageSet) -> Identity:
     """What the further image sets of a generator depend on besides their names."""
+    return _answer_id(plan, spec, stages, held_out, "extra_sets")
+
+
+def _answer_id(
+    plan: Plan, spec: DataSpec, stages: Mapping[str, Identity], images: ImageSet, method: str, *harness: str
+) -> Identity:
+    """What a method of the trained model, which is given these images, answers with."""
     generator = generator_class(plan)
     return Identity.of(
         stages={name: identity.id for name, identity in stages.items()},
@@ -187,10 +183,10 @@ def extra_sets_id(plan: Plan, spec: DataSpec, stages: Mapping[str, Identity], he
         options=plan.model.options,
         data=spec,
         schedule=value_parts(plan.schedule) if plan.schedule else None,
-        images=[held_out.id, held_out.first, held_out.count],
+        images=[images.id, images.first, images.count],
         device=kind_of(plan.device),
-        code=code((generator, (*LEARNT, "extra_sets")), contract=("load_state",), given=(plan.model.options,)).parts,
-        harness=code(CONSTRUCTING).parts,
+        code=code((generator, (*LEARNT, method)), contract=("load_state",), given=(plan.model.options,)).parts,
+        harness=code(CONSTRUCTING, *harness).parts,
     )
 
 

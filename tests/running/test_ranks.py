@@ -27,7 +27,7 @@ def torchrun(scenario: str, folder: Path) -> tuple[subprocess.CompletedProcess[s
         [*command, scenario, str(folder)], capture_output=True, text=True, timeout=120, env=environment
     )
     files = [folder / f"{rank}.pt" for rank in range(2)]
-    return done, [torch.load(file, weights_only=False) if file.exists() else {} for file in files]
+    return done, [torch.load(file, weights_only=True) if file.exists() else {} for file in files]
 
 
 @pytest.fixture(scope="module")
